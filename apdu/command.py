@@ -1,0 +1,71 @@
+"""Commands and responses of ISO/IEC 7816-4, short form, to bytes and back."""
+
+from typing import NamedTuple
+
+from apdu.errors import Malformed
+
+MAX_DATA = 255
+MAX_LE = 256
+
+
+class Command(NamedTuple):
+    """One command APDU. `le` None means "no Le field"; 0..256 are lengths, 256 goes out as 00 ("all there is").
+
+    `name` is what people and logs read ("DEBIT"); it is not sent.
+    """
+
+    cla: int
+    ins: int
+    p1: int
+    p2: int
+    data: bytes = b""
+    le: int | None = None
+    name: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The short form: header 4, [Lc 1, data 1..255], [Le 1]."""
+        assert len(self.data) <= MAX_DATA, "command data longer than a short APDU carries"
+        raw = bytes((self.cla, self.ins, self.p1, self.p2))
+        if self.data:
+            raw += bytes((len(self.data),)) + self.data
+        if self.le is not None:
+            raw += bytes((self.le & 0xFF,))
+        return raw
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Command":
+        """Parse the short form. Raises Malformed on any other length."""
+        if len(raw) < 4:
+            raise Malformed("command shorter than its header", raw)
+        head, rest = raw[:4], raw[4:]
+        if not rest:
+            return cls(*head)
+        if len(rest) == 1:
+            return cls(*head, le=rest[0] or MAX_LE)
+        length, body = rest[0], rest[1:]
+        if length == 0 or len(body) not in (length, length + 1):
+            raise Malformed("command length disagrees with Lc", raw)
+        le = (body[length] or MAX_LE) if len(body) == length + 1 else None
+        return cls(*head, data=body[:length], le=le)
+
+    def __str__(self) -> str:
+        label = self.name or f"{self.cla:02X}{self.ins:02X}"
+        return f"{label} {self.p1:02X}{self.p2:02X}"
+
+
+class Response(NamedTuple):
+    """One response APDU: data and the status word."""
+
+    data: bytes
+    sw: int
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Response":
+        """Split off the two status bytes. Raises Malformed when there are fewer than two bytes."""
+        if len(raw) < 2:
+            raise Malformed("response shorter than its status", raw)
+        return cls(bytes(raw[:-2]), int.from_bytes(raw[-2:], "big"))
+
+    def to_bytes(self) -> bytes:
+        """Data, then SW1 SW2."""
+        return self.data + self.sw.to_bytes(2, "big")
