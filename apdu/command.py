@@ -11,7 +11,7 @@ MAX_LE = 256
 class Command(NamedTuple):
     """One command APDU. `le` None means "no Le field"; 0..256 are lengths, 256 goes out as 00 ("all there is").
 
-    `name` is what people and logs read ("DEBIT"); it is not sent.
+    `name` is what people and logs read ("DEBIT"); it is not sent. `repeatable` False: never sent again by the framing.
     """
 
     cla: int
@@ -21,6 +21,7 @@ class Command(NamedTuple):
     data: bytes = b""
     le: int | None = None
     name: str = ""
+    repeatable: bool = True
 
     def to_bytes(self) -> bytes:
         """The short form: header 4, [Lc 1, data 1..255], [Le 1]."""
@@ -37,16 +38,17 @@ class Command(NamedTuple):
         """Parse the short form. Raises Malformed on any other length."""
         if len(raw) < 4:
             raise Malformed("command shorter than its header", raw)
-        head, rest = raw[:4], raw[4:]
+        cla, ins, p1, p2 = raw[:4]
+        rest = raw[4:]
         if not rest:
-            return cls(*head)
+            return cls(cla, ins, p1, p2)
         if len(rest) == 1:
-            return cls(*head, le=rest[0] or MAX_LE)
+            return cls(cla, ins, p1, p2, le=rest[0] or MAX_LE)
         length, body = rest[0], rest[1:]
         if length == 0 or len(body) not in (length, length + 1):
             raise Malformed("command length disagrees with Lc", raw)
         le = (body[length] or MAX_LE) if len(body) == length + 1 else None
-        return cls(*head, data=body[:length], le=le)
+        return cls(cla, ins, p1, p2, bytes(body[:length]), le)
 
     def __str__(self) -> str:
         label = self.name or f"{self.cla:02X}{self.ins:02X}"

@@ -14,7 +14,7 @@ BLOCK = 8
 ZERO_IV = bytes(BLOCK)
 
 
-def _cipher(key: bytes, mode: modes.Mode) -> Cipher[modes.Mode]:
+def _cipher(key: bytes, mode: modes.ECB | modes.CBC) -> Cipher[modes.ECB | modes.CBC]:
     expanded = {8: key * 3, 16: key + key[:8], 24: key}.get(len(key))
     if expanded is None:
         raise ValueError(f"a DES key has 8, 16 or 24 bytes, not {len(key)}")

@@ -1,0 +1,61 @@
+"""What the tariffs know of a card: facts read from the chip, in the tariffs' own words, whatever family it is of."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LastRide:
+    """The last ride as the card itself remembers it (its composite record); all times are local wall clock.
+
+    `first_boarded_at` opens the transfer window: the boarding that was last paid outside a transfer.
+    `taps` counts the taps of this card in this ride (same vehicle, same trip), the first one included.
+    `transfers` counts the boardings since `first_boarded_at`. `leg_group` names the paid leg's group (GTFS).
+    """
+
+    line: str
+    direction: int
+    vehicle: str
+    boarded_at: datetime
+    first_boarded_at: datetime
+    taps: int
+    transfers: int
+    amount_fen: int
+    leg_group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """One card as it stands before the verdict.
+
+    `number`: 20 digits. `scheme`: "jiaxing", "tunion" … (the profile's). `card_class`: the field's word for the class
+    ("ordinary", "student", "senior", "senior_free", "love", "driver"), "" when the chip's code is not in the profile.
+    `city`: 4 digits. `issuer`: hex of the chip's issuer id. `hot_level`: the hot list's level, None when not listed.
+    `composite`: the application can take a composite purchase. `simple`: it can take a simple one.
+    `last_ride`: None when the chip has none or it could not be made out.
+    """
+
+    number: str
+    scheme: str
+    card_class: str
+    city: str
+    issuer: str
+    start: date
+    end: date
+    enabled: bool
+    composite: bool
+    simple: bool
+    composite_locked: bool
+    application_locked: bool
+    hot_level: int | None
+    last_ride: LastRide | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettledRide:
+    """A torn draft of this card that healing has just shown to be paid (DONE), on this device."""
+
+    vehicle: str
+    trip: str
+    boarded_at: datetime
+    amount_fen: int
