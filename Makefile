@@ -1,0 +1,32 @@
+# The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test drills bench lint clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing on this machine and in .venv; quick when nothing is
+	@.ci/setup
+
+demo: setup ## the main job on simulated chips: taps, torn taps, shift report, reconciliation
+	@.ci/pcscd run .venv/bin/smk demo
+
+test: lint ## everything that must hold: lint, then the tests with coverage (10 minutes at most)
+	@.ci/pcscd run $(PYTHON) -m pytest --cov --cov-report=term
+
+drills: setup ## longer forms of the tests (20 minutes at most)
+	@.ci/pcscd run $(PYTHON) -m pytest -m drill
+
+bench: setup ## measure taps against a floor of the same run; fails past a limit
+	@.ci/pcscd run $(PYTHON) -m tests.bench
+
+lint: setup ## ruff, mypy --strict and the import contracts
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+clean: ## remove .venv, state, caches and build products; stop our own pcscd
+	@.ci/pcscd stop
+	rm -rf .venv .state build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
