@@ -1,6 +1,7 @@
 """Who asks, and for what: the ride (a bus), later the sale, the loan, the settlement."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from tariffs.wallet import SettledRide
 
@@ -9,6 +10,8 @@ from tariffs.wallet import SettledRide
 class Ride:
     """A tap on a bus. `trip` names this service trip on this vehicle; it changes at each sign-on.
 
+    `line`: the pack's route_id, "" while nobody signed on. `trip_began_at`: the sign-on's local wall clock (naive), None when
+    nobody signed on; with it the tariffs tell a second tap in this trip from a later trip on the same vehicle.
     `healed`: a torn tap of this card that was settled as DONE a moment ago, if there was one.
     """
 
@@ -16,6 +19,6 @@ class Ride:
     direction: int
     vehicle: str
     trip: str
-    trip_began_at: str = ""
+    trip_began_at: datetime | None = None
     stop: str = ""
     healed: SettledRide | None = None

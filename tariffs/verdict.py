@@ -63,8 +63,8 @@ class Charge:
     """Take `amount_fen` (0 for a free ride that the card records) and write `ride` into the composite record.
 
     `composite`: type 09 with the record, else type 06. `cash_fare_fen` is what the ride costs in cash.
-    `product`: the fare product's id. `why`: the steps in words that a screen can show, "zh|en" each.
-    `low_balance_fen`: warn when the balance after the debit is below it.
+    `product`: the fare product's id. `why`: the steps in words that a screen can show, in Chinese
+    and in English. `low_balance_fen`: warn when the balance after the debit is below it.
     """
 
     amount_fen: int
@@ -75,6 +75,7 @@ class Charge:
     ride: LastRide
     warnings: tuple[Warning, ...] = ()
     low_balance_fen: int = 0
+    why: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class LastRide:
-    """The last ride as the card itself remembers it (its composite record); all times are local wall clock.
+    """The last ride as the card itself remembers it (its composite record); all times are local wall clock (naive),
+    to the second.
 
     `first_boarded_at` opens the transfer window: the boarding that was last paid outside a transfer.
     `taps` counts the taps of this card in this ride (same vehicle, same trip), the first one included.
@@ -32,6 +33,8 @@ class Wallet:
     ("ordinary", "student", "senior", "senior_free", "love", "driver"), "" when the chip's code is not in the profile.
     `city`: 4 digits. `issuer`: hex of the chip's issuer id. `hot_level`: the hot list's level, None when not listed.
     `composite`: the application can take a composite purchase. `simple`: it can take a simple one.
+    `start` and `end`: the application's first and last valid day. `class_end`: the last day on which the class's concession
+    holds, None when the card bears no such date of its own.
     `last_ride`: None when the chip has none or it could not be made out.
     """
 
@@ -49,6 +52,7 @@ class Wallet:
     application_locked: bool
     hot_level: int | None
     last_ride: LastRide | None
+    class_end: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
