@@ -36,7 +36,7 @@ class Malformed(ApduError):
 class Torn(ApduError):
     """A draft was held and its outcome is not known. Only `apdu.script.run` raises it.
 
-    `cause` is what broke the script: LinkLost, StatusError or Malformed. A card that still answers can be healed at once.
+    `cause` is what broke the script: LinkLost, StatusError or Malformed. A card that still answers is healed at once.
     """
 
     def __init__(self, draft: Any, cause: Exception) -> None:

@@ -8,3 +8,9 @@ LOG_RECORDS_MAX = 10
 
 AMOUNT_MAX_FEN = 100_000
 """No purse on a bus holds more than 1,000 yuan; a larger amount is our mistake, not a fare."""
+
+TLV_DEPTH_MAX = 4
+"""The deepest path that a purse's FCI has is 6F / A5 / 9F0C."""
+
+MONEY_MAX_FEN = 99_999_999
+"""Amounts and balances travel in eight digits in the issuer's files (docs/cards.md, XF and the issuer's files)."""

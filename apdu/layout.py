@@ -1,0 +1,132 @@
+"""Fixed records, declared once and used in both directions: `build(parse(raw)) == raw` for every record that parses.
+
+A layout is data (a card profile's table): name, form and length of each field; the fields fill the record.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from apdu.errors import Malformed
+
+
+class Field(NamedTuple):
+    """One field: its name, its form (a key of FORMS) and its length in bytes."""
+
+    name: str
+    form: str
+    size: int
+
+
+def _digits(raw: bytes) -> str:
+    text = raw.hex()
+    if not text.isdecimal():
+        raise Malformed("not BCD digits", raw)
+    return text
+
+
+def _date(raw: bytes) -> date | None:
+    text = _digits(raw)
+    if not any(raw):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError as wrong:
+        raise Malformed("not a date", raw) from wrong
+
+
+def _moment(raw: bytes) -> datetime | None:
+    text = _digits(raw)
+    if not any(raw):
+        return None
+    try:
+        return datetime(*(int(part) for part in (text[:4], text[4:6], text[6:8], text[8:10], text[10:12], text[12:])))  # type: ignore[arg-type]
+    except ValueError as wrong:
+        raise Malformed("not a date and time", raw) from wrong
+
+
+def _ascii(raw: bytes) -> str:
+    text = raw.rstrip(b"\x00")
+    if not all(0x20 <= byte < 0x7F for byte in text):
+        raise Malformed("not printable ASCII, zero-padded on the right", raw)
+    return text.decode("ascii")
+
+
+def _direction(raw: bytes) -> int | None:
+    if raw not in _DIRECTIONS:
+        raise Malformed("direction is neither up (AB) nor down (BA)", raw)
+    return _DIRECTIONS[raw]
+
+
+_DIRECTIONS: Mapping[bytes, int | None] = {b"\xab": 0, b"\xba": 1, b"\x00": None}
+
+
+def _from_digits(value: str, size: int) -> bytes:
+    return bytes.fromhex(value.zfill(2 * size))
+
+
+FORMS: Mapping[str, tuple[Callable[[bytes], Any], Callable[[Any, int], bytes]]] = {
+    "hex": (lambda raw: raw.hex().upper(), lambda value, _size: bytes.fromhex(value)),
+    "uint": (lambda raw: int.from_bytes(raw, "big"), lambda value, size: int(value).to_bytes(size, "big")),
+    "digits": (_digits, _from_digits),
+    "number": (lambda raw: _digits(raw).lstrip("0") or "0", _from_digits),
+    "date": (_date, lambda value, size: bytes.fromhex(value.strftime("%Y%m%d")) if value else bytes(size)),
+    "moment": (_moment, lambda value, size: bytes.fromhex(value.strftime("%Y%m%d%H%M%S")) if value else bytes(size)),
+    "ab_ba": (_direction, lambda value, _size: b"\xba" if value else b"\xab"),
+    "ascii": (_ascii, lambda value, size: value.encode("ascii").ljust(size, b"\x00")),
+}
+"""Form to (parse, build). digits: BCD with its leading zeros; number: BCD without them; date 4 and moment 7 bytes BCD,
+None for all zeros; ab_ba: AB up 0, BA down 1, 00 None; ascii: zero-padded on the right."""
+
+
+class Layout:
+    """A record of `size` bytes."""
+
+    def __init__(self, name: str, fields: Sequence[Field]) -> None:
+        self.name = name
+        self.fields = tuple(fields)
+        self.size = sum(field.size for field in fields)
+        self._plan: list[tuple[str, slice, Callable[[bytes], Any]]] = []
+        at = 0
+        for field in fields:
+            if field.form not in FORMS:
+                raise ValueError(f"layout {name}: field {field.name} has the unknown form {field.form}")
+            self._plan.append((field.name, slice(at, at + field.size), FORMS[field.form][0]))
+            at += field.size
+
+    def parse(self, raw: bytes) -> dict[str, Any]:
+        """Values by field name. Raises Malformed when the length or a field does not fit."""
+        if len(raw) != self.size:
+            raise Malformed(f"{self.name} has {len(raw)} bytes, not {self.size}", raw)
+        try:
+            return {name: parse(raw[part]) for name, part, parse in self._plan}
+        except Malformed as wrong:
+            raise Malformed(f"{self.name}: {wrong.what}", raw) from wrong
+
+    def parse_leniently(self, raw: bytes) -> dict[str, Any]:
+        """Like `parse`, but a field that does not parse is None: other cities write what they like into shared records.
+
+        Raises Malformed when the length does not fit.
+        """
+        if len(raw) != self.size:
+            raise Malformed(f"{self.name} has {len(raw)} bytes, not {self.size}", raw)
+        values: dict[str, Any] = {}
+        for name, part, parse in self._plan:
+            try:
+                values[name] = parse(raw[part])
+            except Malformed:
+                values[name] = None
+        return values
+
+    def build(self, values: Mapping[str, Any]) -> bytes:
+        """The record's bytes; a field that `values` does not name, or names as None, is zero. Values must fit."""
+        raw = b""
+        for field in self.fields:
+            value = values.get(field.name)
+            if value is not None:
+                part = FORMS[field.form][1](value, field.size)
+                assert len(part) == field.size, f"{self.name}.{field.name} does not fit {field.size} bytes"
+                raw += part
+            else:
+                raw += bytes(field.size)
+        return raw

@@ -1,0 +1,116 @@
+"""Settle a torn draft of the card that lies in the field (docs/healing.md). Repeatable at any point; never debits.
+
+n is the counter that INIT gave the draft. PROVE(n + 1) shows that *some* debit took n, perhaps on another bus: only the
+composite record or the purse log tells whose it was.
+"""
+
+from dataclasses import dataclass
+
+from apdu.command import Command
+from apdu.errors import Malformed, StatusError
+from apdu.limits import LOG_RECORDS_MAX
+from apdu.profile import LOG
+from apdu.psam import Psam
+from apdu.purse.debit import COMPOSITE, Opened, init, prove
+from apdu.purse.read import Purse, read_file
+from apdu.script import Script, Slot, send
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An open draft as the journal holds it. `cached` in the order of the profile's caches; `psam` 12 digits."""
+
+    type: str
+    counter: int
+    amount_fen: int
+    when: str
+    psam: str
+    cached: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """The outcome: "DONE" with its TAC, "VOID", or "GREY" with the TAC (4 bytes) or without. `why` in a word."""
+
+    kind: str
+    tac: bytes
+    why: str
+
+
+def heal(purse: Purse, psam: Psam, draft: Open) -> Script[Healing]:
+    """Find out whether the debit of `draft` happened. Raises LinkLost, StatusError, Malformed: the draft stays open."""
+    tac = yield from prove(draft.type, draft.counter)
+    if tac is not None:
+        ours = yield from _is_ours(purse, draft)
+        if ours is None:
+            return Healing("GREY", tac, "proof_without_evidence")
+        return Healing("DONE", tac, "proved") if ours else Healing("VOID", b"", "not_ours")
+    opened = yield from init(purse, psam, 0, draft.type)  # the fare itself would answer 9401 on an emptied card
+    assert isinstance(opened, Opened)
+    if opened.counter == draft.counter:
+        return Healing("VOID", b"", "counter_unmoved")
+    if (opened.counter - draft.counter) & 0xFFFF >= 0x8000:
+        return Healing("GREY", b"", "counter_went_back")
+    return (yield from _by_log(purse, draft))
+
+
+def _is_ours(purse: Purse, draft: Open) -> Script[bool | None]:
+    """Whether the last debit of this counter is ours; None when the evidence cannot be read."""
+    if draft.type == COMPOSITE:
+        for cache, record in zip(purse.profile.caches, draft.cached, strict=True):
+            if cache.proof:
+                try:
+                    found = yield from read_file(purse.profile.file(cache.proof))
+                except StatusError:
+                    return None
+                return None if found is None else found == record
+        return None
+    for entry in (yield from _log(purse, draft.counter)) or ():
+        if int.from_bytes(entry[:2], "big") == draft.counter + purse.profile.log_offset:
+            return _bears(entry, draft)
+    return None
+
+
+def _by_log(purse: Purse, draft: Open) -> Script[Healing]:
+    """The counter has moved on and the proof is gone: the purse log decides as far as it reaches."""
+    entries = yield from _log(purse, draft.counter)
+    if entries is None:
+        return Healing("GREY", b"", "log_unreadable")
+    if any(_bears(entry, draft) for entry in entries):
+        return Healing("GREY", b"", "log_ours_without_tac")
+    reached = draft.counter + purse.profile.log_offset
+    if any(int.from_bytes(entry[:2], "big") <= reached for entry in entries):
+        return Healing("VOID", b"", "log_without_ours")
+    return Healing("GREY", b"", "log_too_short")
+
+
+def _bears(entry: bytes, draft: Open) -> bool:
+    values = LOG.parse(entry)
+    return bool(
+        values["terminal"] == draft.psam
+        and values["amount"] == draft.amount_fen
+        and values["when"] == draft.when
+        and values["type"] == draft.type
+    )
+
+
+def _log(purse: Purse, counter: int) -> Script[list[bytes] | None]:
+    """Log records, newest first, back to the one that belongs to `counter`; None when the log cannot be read."""
+    entries: list[bytes] = []
+    for number in range(1, LOG_RECORDS_MAX + 1):
+        command = Command(0x00, 0xB2, number, 0xC4, le=LOG.size, name="READ LOG")
+        try:
+            answer = yield from send(Slot.CARD, command, 0x9000, 0x6A83)
+        except (StatusError, Malformed):
+            return None
+        record = answer.data
+        if answer.sw == 0x6A83 or not record.strip(b"\x00") or not record.strip(b"\xff"):
+            break
+        try:
+            sequence = LOG.parse(record)["sequence"]
+        except Malformed:
+            return None
+        entries.append(record)
+        if sequence <= counter + purse.profile.log_offset:
+            break
+    return entries
