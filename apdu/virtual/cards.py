@@ -1,4 +1,4 @@
-"""The issuer's machine: `personalise` makes a card from its description; `image` and `restore` are its permanent memory.
+"""The issuer's machine: `personalise` makes a card; `image` and `restore` are its permanent memory.
 
 Source: docs/cards.md, "Files of the purse DF", "MOHURD city card", "T-Union" and "Key diversification".
 """
@@ -86,9 +86,8 @@ def _records(spec: CardSpec, empty: list[bytes], id_length: int) -> list[bytes]:
 
 
 def _mohurd_files(spec: CardSpec) -> dict[int, File]:
-    """EF15, EF16, and EF17 with nine composite records whose numbers are their identifiers; the bus has 09."""
-    lock = spec.composite_lock
-    empty = [contents.composite(number, lock if number == 0x09 else 0) for number in range(1, contents.JIAXING_RECORDS + 1)]
+    """EF15, EF16, and EF17 with the composite record 09 of the bus."""
+    empty = [contents.composite(0x09, spec.composite_lock)]
     return {
         0x15: Transparent(bytearray(contents.mohurd_public(spec))),
         0x16: Transparent(bytearray(contents.holder())),
@@ -112,7 +111,8 @@ def _tunion_files(spec: CardSpec) -> dict[int, File]:
 def image(card: Card) -> dict[str, Any]:
     """The card's permanent memory, fit for JSON: what the reconciliation reads and what `restore` takes back."""
     purse, chip = card.purse, card.chip
-    picture: dict[str, Any] = {"spec": card.spec.to_json(), "number20": card.spec.number20, "uid": card.uid.hex().upper()}
+    spec = card.spec
+    picture: dict[str, Any] = {"spec": spec.to_json(), "number20": spec.number20, "uid": card.uid.hex().upper()}
     if purse is None or chip is None:
         return picture
     memory = purse.memory

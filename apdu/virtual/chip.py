@@ -1,7 +1,7 @@
 """A chip with the file system of ISO/IEC 7816-4: MF, DFs by name and by identifier, EFs by short identifier.
 
-The chip answers any bytes whatever and never raises: nonsense gets a status word. Applications add their own commands by
-a subclass of `Directory`. Source: docs/cards.md, "Commands" and "Status words"; ISO/IEC 7816-4 clauses 7.1 to 7.3.
+The chip answers any bytes whatever and never raises: nonsense gets a status word. Applications add their own commands
+by a subclass of `Directory`. Source: docs/cards.md, "Commands" and "Status words"; ISO/IEC 7816-4 clauses 7.1 to 7.3.
 """
 
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ class Transparent:
 
 @dataclass
 class Records:
-    """A record EF. `id_length` bytes at the head of each record are its identifier; a cyclic file has its newest record first."""
+    """A record EF; a cyclic one has its newest record first. Records begin with an identifier of `id_length` bytes."""
 
     size: int
     records: list[bytes] = field(default_factory=list)
@@ -81,7 +81,7 @@ File = Transparent | Records
 
 
 class Directory:
-    """A DF (or the MF): its identifier, its name, its files by short identifier, and the commands of its application."""
+    """A DF (or the MF): identifier, name, files by short identifier, and the commands of its application."""
 
     def __init__(self, fid: int, name: bytes, files: dict[int, File]) -> None:
         self.fid = fid
@@ -131,7 +131,9 @@ class Chip:
 
     challenge_length = 4
 
-    def __init__(self, root: Directory, directories: Iterable[Directory], chance: Chance, known: Iterable[int] = ()) -> None:
+    def __init__(
+        self, root: Directory, directories: Iterable[Directory], chance: Chance, known: Iterable[int] = ()
+    ) -> None:
         self.root = root
         self.directories = list(directories)
         self.chance = chance

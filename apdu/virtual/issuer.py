@@ -7,7 +7,8 @@ Source: docs/cards.md, "Key diversification".
 from typing import NamedTuple
 
 from apdu import crypto
-from apdu.virtual.psam import SchemeKeys, derive
+from apdu.virtual.chance import Chance
+from apdu.virtual.psam import Psam, PsamMemory, Scheme, SchemeKeys, derive
 from apdu.virtual.purse import PurseKeys
 
 JIAXING_CITY = "3140"
@@ -59,3 +60,19 @@ def safe_code(master: Master, serial: bytes) -> bytes:
     """A card's nine bytes for 80CA: 01, the last four of its serial, and their MAC."""
     head = b"\x01" + serial[4:]
     return head + crypto.mac(master.safe_code, head)
+
+
+MOHURD_DF = (0x1001, bytes.fromhex("BDA8C9E8B2BF0000"), "0000000000003140")
+TUNION_DF = (0x8011, bytes.fromhex("A000000632") + b"MOT.CPSAM01", "0200335000000000")
+KEY_INDEX = "01"
+PSAM_DATES = "2016111420990101"
+
+
+def make_psam(terminal: bytes, sequence: int, chance: Chance, safe_code: bool = False) -> Psam:
+    """A PSAM with both schemes' DFs; `terminal` 6 bytes, `sequence` the next terminal sequence."""
+    memory = PsamMemory(terminal, sequence)
+    schemes = []
+    for (fid, name, owner), master in ((MOHURD_DF, MOHURD), (TUNION_DF, TUNION)):
+        public = bytes.fromhex(KEY_INDEX + owner + owner + PSAM_DATES)
+        schemes.append(Scheme(fid, name, public, psam_keys(master, safe_code), memory))
+    return Psam(memory, schemes, chance)

@@ -1,7 +1,8 @@
 """The PSAM: it makes MAC1, checks MAC2 and signs lock commands, with master keys that never leave it.
 
-The session of an 8070 dies with a reset, with the next 8070 and with the 8072 that used it. The terminal sequence steps at
-each 8070 and never repeats. Source: docs/cards.md, "PSAM" (files, commands, state rule) and "TAC through a PSAM".
+The session of an 8070 dies with a reset, with the next 8070 and with the 8072 that used it. The terminal sequence
+steps at each 8070 and never repeats. Source: docs/cards.md, "PSAM" (files, commands, state rule) and "TAC through a
+PSAM".
 """
 
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class Session(NamedTuple):
 
 
 class Scheme(Directory):
-    """One DF of the PSAM: EF17 (25 bytes: key index 1, issuer 8, receiver 8, start 4, end 4) and the purchase commands."""
+    """A DF of the PSAM: EF17 (25 bytes: key index 1, issuer 8, receiver 8, start 4, end 4) and its commands."""
 
     def __init__(self, fid: int, name: bytes, public: bytes, keys: SchemeKeys, memory: PsamMemory) -> None:
         assert len(public) == 25
@@ -94,7 +95,7 @@ class Scheme(Directory):
         return None
 
     def _init_for_purchase(self, command: Command) -> bytes:
-        """8070: random 4, counter 2, amount 4, type 1, date 4, time 3, key version 1, algorithm 1, serial 8, factors 8 each."""
+        """8070: random 4, counter 2, amount 4, type 1, date 4, time 3, key version 1, algorithm 1, serial 8, factors."""
         if command.p1 or command.p2:
             raise Refused(WRONG_P1P2)
         need(command, data=(0x1C, 0x24, 0x2C), answer=8)
@@ -174,7 +175,7 @@ def exclusive_or(one: bytes, other: bytes) -> bytes:
 
 
 def derive(root: bytes, factors: bytes) -> bytes:
-    """The card's key from a root key. On the wire the serial comes first; inside, the highest factor is applied first."""
+    """The card's key from a root key. The serial comes first on the wire; the highest factor is applied first."""
     key = root
     for start in range(len(factors) - 8, -1, -8):
         key = crypto.diversify(key, factors[start : start + 8])

@@ -1,7 +1,7 @@
-"""The electronic purse of PBOC / CJ/T 166 as an application of the chip: balance, purchase, composite purchase, load, proof, lock.
+"""The electronic purse of PBOC / CJ/T 166 as an application of the chip: balance, purchase, load, proof, lock.
 
-DEBIT is atomic: balance, counter, log record and cached composite records change together or not at all. INIT moves nothing.
-Source: docs/cards.md, "Commands", "Update of the composite record", "Status words" and "Input order".
+DEBIT is atomic: balance, counter, log record and cached composite records change together or not at all. INIT moves
+nothing. Source: docs/cards.md, "Commands", "Update of the composite record", "Status words" and "Input order".
 """
 
 from dataclasses import dataclass, field, replace
@@ -52,8 +52,9 @@ class PurseKeys(NamedTuple):
 class Rules(NamedTuple):
     """What cards of different issuers do differently. Each is profile data, not standard.
 
-    `log_step` 1: the log record carries the counter after the debit. `capp_by_number`: 80DC names a record by its number (low
-    bits 100) instead of by its identifier (low bits 000). `locked_sw`: what SELECT answers on a temporarily locked application.
+    `log_step` 1: the log record carries the counter after the debit. `capp_by_number`: 80DC names a record by its
+    number (low bits 100) instead of by its identifier (low bits 000). `locked_sw`: what SELECT answers on a
+    temporarily locked application.
     """
 
     log_step: int = 1
@@ -139,7 +140,7 @@ class Purse(Directory):
             raise Refused(self.rules.locked_sw)
 
     def guard(self, command: Command) -> None:
-        """Only 80DC, DEBIT and CREDIT go on with a session; on a locked application only the way to unlock it is open."""
+        """Only 80DC, DEBIT and CREDIT go on with a session; a locked application can only be unlocked."""
         if (command.cla, command.ins) not in ((0x80, 0xDC), (0x80, 0x54), (0x80, 0x52)):
             self.session = None
         if (command.cla, command.ins) not in ((0x00, 0x84), (0x84, 0x18)):
@@ -313,7 +314,7 @@ class Purse(Directory):
         return proof.mac + proof.tac
 
     def _lock(self, chip: Chip, command: Command) -> bytes:
-        """APPLICATION BLOCK 841E and UNBLOCK 8418 under a secure-messaging MAC whose IV is the chip's last challenge."""
+        """APPLICATION BLOCK 841E and UNBLOCK 8418: a secure-messaging MAC whose IV is the last challenge."""
         block = command.ins == 0x1E
         if command.p1 or command.p2 > (1 if block else 0):
             raise Refused(WRONG_P1P2)

@@ -18,11 +18,12 @@ class BadSpec(ValueError):
 class CardSpec:
     """A blank card before its first tap. Text of digits is packed BCD or hex as the standard has it.
 
-    `main_type` 01 ordinary, 10 student, 11 senior, 20 free senior, 21 love card, 70 driver (an assumption); on a T-Union card it is
-    EF17's type: 01 ordinary, 02 student, 03 senior. `city` is MOHURD's code (Jiaxing 3140), or for T-Union UnionPay's
-    (Shanghai 2900, Hangzhou 3310). `issuer` is 2 bytes for MOHURD (empty: the city), 8 for T-Union.
-    `records` are whole composite records as hex that replace the empty ones with the same identifier.
-    `ats` empty means an ordinary one; give "01" or "0278" for a short one. `replays` makes a forged card: same random and counter for ever.
+    `main_type` 01 ordinary, 10 student, 11 senior, 20 free senior, 21 love card, 70 driver (an assumption); on a
+    T-Union card it is EF17's type: 01 ordinary, 02 student, 03 senior. `city` is MOHURD's code (Jiaxing 3140), or for
+    T-Union UnionPay's (Shanghai 2900, Hangzhou 3310). `issuer` is 2 bytes for MOHURD (empty: the city), 8 for
+    T-Union. `records` are whole composite records as hex that replace the empty ones with the same identifier. `ats`
+    empty means an ordinary one; give "01" or "0278" for a short one. `replays` makes a forged card: same random and
+    counter for ever.
     """
 
     serial: str

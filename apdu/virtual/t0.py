@@ -38,7 +38,7 @@ class TZero:
         return bytes((0x61, len(data) & 0xFF))
 
     def _without_data(self, raw: bytes) -> bytes:
-        """P3 is the length wanted here; 00 stands for 256 or for "nothing at all", and a chip with less says how much."""
+        """P3 is the length wanted; 00 stands for 256 or for "nothing", and a chip that has less says how much."""
         answer = self.chip.transmit(raw)
         length = len(answer) - 2
         if len(raw) == 5 and raw[4] == 0 and 0 < length < 256:
