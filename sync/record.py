@@ -12,6 +12,9 @@ import msgspec
 HEAD_BYTES = 32
 GENESIS = bytes(HEAD_BYTES)
 
+UNHEALED = "unhealed"
+"""`Grey.why` of a draft that is closed at the end of the service day; a later visit may still add DONE or VOID."""
+
 
 class Event(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=False):
     """What happened. The tag is the kind of the row."""

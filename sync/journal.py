@@ -1,0 +1,391 @@
+"""The journal: what happened, durable before anybody is told.
+
+Rows are appended and never change. An outcome is a new row that names its HELD row. "Acknowledged" (by the backend)
+and "signalled" (to the rider) are numbers beside the table. Everything here may be called from any thread: one lock,
+one connection, one fdatasync for each row.
+"""
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import apsw
+
+from sync import recall
+from sync.chain import Damage, Identity, Stored, check_row
+from sync.errors import DamagedJournal, JournalError, JournalFull
+from sync.limits import CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
+from sync.recall import Draft, Recalled, Seen, decoded
+from sync.record import (
+    GENESIS,
+    UNHEALED,
+    Admitted,
+    AnyEvent,
+    Done,
+    Grey,
+    Held,
+    Locked,
+    LockTried,
+    Refused,
+    Row,
+    SignOff,
+    SignOn,
+    Void,
+    chain,
+    encode,
+)
+from sync.reserve import Reserve
+from sync.schema import connect, last_stored, said
+from sync.store import Statement, Store
+from sync.totals import Totals, count
+
+Clock = Literal["synced", "rtc", "restored", "unknown"]
+
+_INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
+_NUMBER = "UPDATE number SET value = ? WHERE name = ?"
+
+
+class Unsent(NamedTuple):
+    """Rows that the backend has not acknowledged: how many, the money of DONE and GREY in them, time of the oldest."""
+
+    rows: int
+    fen: int
+    oldest_at: str
+
+
+class _Columns(NamedTuple):
+    """What lies beside a row's bytes, so that a card's rows are found and money is summed without decoding."""
+
+    card: str | None = None
+    uid: str | None = None
+    held: int | None = None
+    fen: int = 0
+
+
+class Journal:
+    """One terminal's journal of one epoch, open. Made by `Journal.open`."""
+
+    def __init__(self, connection: apsw.Connection, path: Path, identity: Identity, boot_id: str) -> None:
+        self.identity = identity
+        self.path = path
+        self._store = Store(connection, path)
+        self._boot_id = boot_id
+        self._reserve = Reserve(path.with_name(path.name + ".reserve"))
+        self._lock = threading.RLock()
+        last = last_stored(connection, identity, path)
+        self._last_seq = last.seq if last else 0
+        self._head = last.head if last else GENESIS
+        numbers: dict[str, int] = dict(connection.execute("SELECT name, value FROM number"))
+        self._acknowledged, self._signalled = numbers.get("acknowledged", -1), numbers.get("signalled", -1)
+        if not (0 <= self._acknowledged <= self._last_seq and 0 <= self._signalled <= self._last_seq):
+            raise DamagedJournal(f"{path}: {numbers} does not fit {self._last_seq} rows: keep the file, enrol anew")
+        self._numbers_changed = False
+        self._drafts = recall.drafts(connection)
+        self._unsent_fen = self._fen(self._acknowledged, self._last_seq)
+        self._oldest: tuple[int, str] = (0, "")
+        with contextlib.suppress(JournalFull):  # the first draft will say so
+            self._reserve.ensure()
+
+    @classmethod
+    def open(cls, path: Path, identity: Identity, boot_id: str, vfs: str | None = None) -> "Journal":
+        """Open the journal of `identity` at `path`, or create it. Raises JournalError with what to do."""
+        connection = connect(path, identity, vfs)
+        try:
+            return cls(connection, path, identity, boot_id)
+        except BaseException as wrong:
+            connection.close(force=True)
+            if isinstance(wrong, apsw.Error):
+                raise said(path, wrong) from wrong
+            raise
+
+    # Writing
+
+    def keep(self, event: AnyEvent, at: str, clock: Clock, mono_ms: int) -> Row:
+        """Append `event`; it is durable when this returns. Raises JournalError: nothing was written.
+
+        An outcome (DONE, VOID, GREY) that finds the disk full takes the room that was reserved when it was held.
+        """
+        assert not isinstance(event, Held), "a debit is held, not kept"
+        with self._lock:
+            try:
+                return self._append(event, at, clock, mono_ms)
+            except JournalFull:
+                if not isinstance(event, Done | Void | Grey) or not self._reserve.release():
+                    raise
+                return self._append(event, at, clock, mono_ms)
+
+    def hold(self, event: Held, at: str, clock: Clock, mono_ms: int) -> Row:
+        """Append a debit that is about to be sent, with room for its outcome. Raises JournalError: nothing may move."""
+        with self._lock:
+            self._reserve.ensure()
+            return self._append(event, at, clock, mono_ms)
+
+    def ensure_reserve(self) -> None:
+        """Make sure that a debit could be held now, as far as room goes. Raises JournalFull."""
+        with self._lock:
+            self._reserve.ensure()
+
+    def _append(self, event: AnyEvent, at: str, clock: Clock, mono_ms: int) -> Row:
+        seq = self._last_seq + 1
+        serial = self.identity.first_serial + self._last_seq
+        if serial > SERIAL_MAX:
+            raise JournalFull(f"serial {serial} does not fit the issuer's files: enrol under a new terminal number")
+        row = Row(self.identity.terminal, self.identity.epoch, seq, serial, at, clock, self._boot_id, mono_ms, event)
+        raw = encode(row)
+        assert len(raw) <= ROW_BYTES_MAX, f"a row of {len(raw)} bytes"
+        head = chain(self._head, raw)
+        columns = self._columns(event)
+        kind = type(event).__struct_config__.tag
+        self._store.commit([(_INSERT, (seq, raw, head, kind, *columns)), *_draft_change(seq, event), *self._numbers()])
+        self._last_seq, self._head = seq, head
+        self._numbers_changed = False
+        self._unsent_fen += columns.fen
+        self._drafts_changed(row)
+        return row
+
+    def _columns(self, event: AnyEvent) -> _Columns:
+        match event:
+            case Done() | Void() | Grey():
+                return _Columns(held=event.held, fen=self._counted_fen(event))
+            case Held() | Refused() | LockTried() | Locked():
+                return _Columns(event.card or None, event.uid or None)
+            case Admitted() | SignOn() | SignOff():
+                return _Columns(event.card or None)
+            case _:
+                return _Columns()
+
+    def _counted_fen(self, event: Done | Void | Grey) -> int:
+        """What the outcome adds to DONE and GREY money: the held amount, once."""
+        draft = self._drafts.get(event.held)
+        held = draft.held if draft else self._held(event.held)
+        if isinstance(event, Void):
+            return 0
+        if draft and not draft.greyed:
+            return held.amount
+        earlier = recall.outcomes(self._store.connection, event.held)
+        return 0 if any(isinstance(row.event, Done | Grey) for row in earlier) else held.amount
+
+    def _held(self, seq: int) -> Held:
+        row = recall.row_at(self._store.connection, seq)
+        assert row is not None and isinstance(row.event, Held), f"row {seq} is no HELD row"
+        return row.event
+
+    def _drafts_changed(self, row: Row) -> None:
+        event = row.event
+        if isinstance(event, Held):
+            self._drafts[row.seq] = Draft(row, event, False)
+        elif isinstance(event, Grey) and event.why == UNHEALED:
+            if draft := self._drafts.get(event.held):
+                self._drafts[event.held] = draft._replace(greyed=True)
+        elif isinstance(event, Done | Void | Grey):
+            self._drafts.pop(event.held, None)
+
+    # Reading, for a tap
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last row, 0 for none."""
+        return self._last_seq
+
+    @property
+    def head(self) -> bytes:
+        """The chain's head after the last row (32 bytes)."""
+        return self._head
+
+    def row(self, seq: int) -> Row | None:
+        """Row `seq`, None where there is none."""
+        with self._lock, self._store.reading() as connection:
+            return recall.row_at(connection, seq)
+
+    def open_drafts(self, card: str) -> list[Draft]:
+        """The card's drafts that a visit may still heal, oldest first, those closed unhealed among them."""
+        with self._lock:
+            return [draft for draft in self._drafts.values() if draft.held.card == card]
+
+    def open_drafts_all(self, before: int | None = None) -> list[Draft]:
+        """Every draft without an outcome, oldest first; with `before` those held before that row."""
+        with self._lock:
+            return [
+                draft for seq, draft in self._drafts.items() if not draft.greyed and (before is None or seq < before)
+            ]
+
+    def recall(self, card: str, limit: int) -> list[Recalled]:
+        """The card's latest rows with their outcomes, newest first."""
+        with self._lock, self._store.reading() as connection:
+            return recall.recall(connection, "card", card, limit)
+
+    def recall_uid(self, uid: str, limit: int) -> list[Recalled]:
+        """The same by the chip's UID, for a card whose number is not read yet."""
+        with self._lock, self._store.reading() as connection:
+            return recall.recall(connection, "uid", uid, limit)
+
+    def seen(self, card: str) -> Seen:
+        """The (random, counter) pairs of the card's last debits, and the counter of the last that is DONE."""
+        with self._lock, self._store.reading() as connection:
+            return recall.seen(connection, card)
+
+    def outcomes_of(self, seq: int) -> tuple[Row, ...]:
+        """The outcomes that name HELD row `seq`, oldest first."""
+        with self._lock, self._store.reading() as connection:
+            return recall.outcomes(connection, seq)
+
+    def last_duty(self) -> Row | None:
+        """The last SIGN_ON or SIGN_OFF: who drives, after a restart."""
+        with self._lock, self._store.reading() as connection:
+            query = "SELECT raw FROM row WHERE kind IN ('SIGN_ON', 'SIGN_OFF') ORDER BY seq DESC LIMIT 1"
+            raw = connection.execute(query).get
+            return None if raw is None else decoded(raw)
+
+    def totals(self, since: int, shift: int, trip: str | None = None) -> Totals:
+        """What `shift` (one `trip` of it) took, from row `since` (its SIGN_ON) to the last."""
+        rows: list[Row] = []
+        after = since - 1
+        while part := self.rows(after, VERIFY_ROWS, VERIFY_ROWS * ROW_BYTES_MAX):
+            rows += [decoded(stored.raw) for stored in part]
+            after = part[-1].seq
+        return count(rows, shift, trip)
+
+    # Reading, for the backend
+
+    @property
+    def acknowledged(self) -> int:
+        """Rows up to this number are the backend's, as far as it said."""
+        return self._acknowledged
+
+    def acknowledge(self, seq: int) -> None:
+        """The backend has committed the rows up to `seq`; lower than before means that it lost some and wants them.
+
+        Written with the next row, or by `flush`: forgetting it costs a repetition.
+        """
+        with self._lock:
+            if not 0 <= seq <= self._last_seq:
+                raise JournalError(f"row {seq} cannot be acknowledged: the last one is {self._last_seq}")
+            with self._store.reading():
+                change = self._fen(*sorted((self._acknowledged, seq)))
+            self._unsent_fen += change if seq < self._acknowledged else -change
+            self._acknowledged = seq
+            self._numbers_changed = True
+
+    def rows(self, after: int, limit_rows: int, limit_bytes: int) -> list[Stored]:
+        """The rows after number `after`, in order, as long as both limits allow, but one at least if there is one."""
+        found: list[Stored] = []
+        size = 0
+        with self._lock, self._store.reading() as connection:
+            query = "SELECT seq, raw, head FROM row WHERE seq > ? ORDER BY seq LIMIT ?"
+            for seq, raw, head in connection.execute(query, (after, limit_rows)):
+                size += len(raw)
+                if found and size > limit_bytes:
+                    break
+                found.append(Stored(seq, raw, head))
+        return found
+
+    def head_at(self, seq: int) -> bytes:
+        """The chain's head after row `seq`; before row 1 it is all zeros."""
+        if seq == 0:
+            return GENESIS
+        with self._lock, self._store.reading() as connection:
+            head = connection.execute("SELECT head FROM row WHERE seq = ?", (seq,)).get
+        if head is None:
+            raise DamagedJournal(f"{self.path} has no row {seq}: keep the file for its records, enrol a new journal")
+        return bytes(head)
+
+    def unsent(self) -> Unsent:
+        """What the backend does not have yet."""
+        with self._lock:
+            first = self._acknowledged + 1
+            if first > self._last_seq:
+                return Unsent(0, 0, "")
+            if self._oldest[0] != first and (row := self.row(first)):
+                self._oldest = (first, row.at)
+            return Unsent(self._last_seq - self._acknowledged, self._unsent_fen, self._oldest[1])
+
+    def _fen(self, after: int, through: int) -> int:
+        query = "SELECT coalesce(sum(fen), 0) FROM row WHERE seq > ? AND seq <= ?"
+        return int(self._store.connection.execute(query, (after, through)).get)
+
+    # Numbers, upkeep
+
+    @property
+    def signalled(self) -> int:
+        """The outcome of rows up to this number was shown to its rider."""
+        return self._signalled
+
+    def mark_signalled(self, seq: int) -> None:
+        """The outcome of row `seq` was shown. Written with the next row, or by `flush`."""
+        with self._lock:
+            assert 0 <= seq <= self._last_seq
+            if seq > self._signalled:
+                self._signalled = seq
+                self._numbers_changed = True
+
+    def _numbers(self) -> list[Statement]:
+        if not self._numbers_changed:
+            return []
+        return [(_NUMBER, (self._acknowledged, "acknowledged")), (_NUMBER, (self._signalled, "signalled"))]
+
+    def flush(self) -> None:
+        """Make the numbers durable, if they changed. Raises JournalError."""
+        with self._lock:
+            if self._numbers_changed:
+                self._store.commit(self._numbers())
+                self._numbers_changed = False
+
+    def idle(self) -> None:
+        """Nobody in the field: write the numbers and copy a long WAL back. Raises JournalError."""
+        with self._lock:
+            self.flush()
+            if self._store.wal_pages >= CHECKPOINT_PAGES:
+                self._store.checkpoint()
+
+    def verify(self) -> Damage | None:
+        """Walk the whole chain and what lies beside it; the first damage, None when all is as it was written.
+
+        A tap waits at most for VERIFY_ROWS rows.
+        """
+        before: Stored | None = None
+        while part := self.rows(before.seq if before else 0, VERIFY_ROWS, VERIFY_ROWS * ROW_BYTES_MAX):
+            for stored in part:
+                verdict = check_row(self.identity, before, stored)
+                if isinstance(verdict, Damage):
+                    return verdict
+                if damage := self._beside(verdict):
+                    return damage
+                before = stored
+        return None
+
+    def _beside(self, row: Row) -> Damage | None:
+        """Whether the columns beside the row's bytes say what the bytes say."""
+        query = "SELECT kind, card, uid, held FROM row WHERE seq = ?"
+        with self._lock, self._store.reading() as connection:
+            found = connection.execute(query, (row.seq,)).get
+        event = row.event
+        card, uid = getattr(event, "card", "") or None, getattr(event, "uid", "") or None
+        if found != (type(event).__struct_config__.tag, card, uid, getattr(event, "held", None)):
+            return Damage(row.seq, f"the columns {found} do not say what the row says")
+        return None
+
+    def snapshot(self, target: Path) -> None:
+        """Write a copy to a new file, for queries by other programs. Raises JournalError."""
+        with self._lock:
+            self._store.snapshot(target)
+
+    def close(self) -> None:
+        """Write the numbers, copy the WAL back, give the file back."""
+        with self._lock:
+            with contextlib.suppress(JournalError):
+                self.flush()
+            self._store.close()
+
+
+def _draft_change(seq: int, event: AnyEvent) -> list[Statement]:
+    """What a row changes in the table of drafts."""
+    match event:
+        case Held():
+            return [("INSERT INTO draft VALUES(?, 0)", (seq,))]
+        case Grey(why=why) if why == UNHEALED:
+            return [("UPDATE draft SET greyed = 1 WHERE held = ?", (event.held,))]
+        case Done() | Void() | Grey():
+            return [("DELETE FROM draft WHERE held = ?", (event.held,))]
+        case _:
+            return []

@@ -1,0 +1,91 @@
+"""Bounds of this room, each with its reason."""
+
+SQLITE_VERSION_MIN = (3, 51, 3)
+"""Older versions from 3.7.0 on can lose a WAL when it is reset (docs/adr: the journal's engine)."""
+
+ROW_BYTES_MAX = 8_192
+"""A HELD row with three cached records of 128 bytes is about 2,000 bytes; four times that is a mistake, not a row."""
+
+SERIAL_MAX = 99_999_999
+"""The issuer's files give the local serial eight digits (docs/cards.md, XF)."""
+
+EPOCH_MAX = 2**31 - 1
+"""An epoch is a small number that rises by one with each new journal file; beyond this it is noise."""
+
+SEQ_MAX = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly."""
+
+SEEN_ROWS = 8
+"""A repeated (random, counter) pair comes from a replay of the last few visits; older ones have a passed counter."""
+
+RECALL_ROWS_MAX = 64
+"""Repeat, transfer and healing look back at most a day; no card taps more often on one vehicle."""
+
+RESERVE_BYTES = 1_048_576
+"""An outcome commits five pages of 4 KiB; fifty outcomes of as many open drafts fit into this."""
+
+CHECKPOINT_PAGES = 1_000
+"""About a hundred taps: an idle device copies its WAL back then, so that flash is not written twice for each tap."""
+
+CHECKPOINT_PAGES_MAX = 16_000
+"""A device that is never idle copies its WAL back at 64 MiB, before the log eats the disk."""
+
+VERIFY_ROWS = 500
+"""Rows checked under the lock at a time while a journal is verified: a tap waits some milliseconds at most."""
+
+BATCH_ROWS_MAX = 200
+"""Two hundred rows are one commit at the backend and a few kilobytes on the air; more brings nothing."""
+
+BATCH_BYTES_MAX = 524_288
+"""Raw bytes of the rows of one batch: 200 rows of usual length twice over, and the largest single row many times."""
+
+BATCH_JSON_BYTES_MAX = 1_048_576
+"""A batch unpacked: its rows (damaged ones grow by a third in base64), and the members around them."""
+
+BATCH_GZIP_BYTES_MAX = 1_048_576
+"""A batch as sent; compression never helps a hostile sender past the bound of the unpacked form."""
+
+ANSWER_BYTES_MAX = 65_536
+"""The backend's answer is some hundred bytes; a proxy's error page stays below this or is cut."""
+
+QUARANTINED_MAX = BATCH_ROWS_MAX
+"""An answer can name each row of its batch once."""
+
+NAME_CHARS_MAX = 64
+"""Terminal names, versions and the like in messages: long enough for a hash in hex."""
+
+HEARTBEAT_SECONDS = 60
+"""With nothing to send the terminal still asks: new lists, or rows wanted again, are at most a minute late."""
+
+RETRY_SECONDS_MIN = 1
+"""The first pause after a failure: short, since most failures are a lost packet."""
+
+RETRY_SECONDS_MAX = 300
+"""The longest pause: a bus that leaves a tunnel is back within five minutes."""
+
+RETRY_AFTER_SECONDS_MAX = 3_600
+"""A server that asks for more than an hour is wrong or not ours."""
+
+CONNECT_SECONDS = 5
+"""A mobile network answers a SYN within this or not at all."""
+
+ANSWER_SECONDS = 20
+"""The backend answers after its COMMIT, well below a second; a failing-over database takes ten."""
+
+XF_AMOUNT_MAX_FEN = 99_999_999
+"""Amounts and balances are eight digits in the issuer's files."""
+
+XF_LINES_MAX = 99_999_999
+"""The header counts its lines in eight digits."""
+
+BLACK_LIST_CARDS_MAX = 999_999
+"""The black list's header counts in six digits."""
+
+SERIAL_GAP = 10_000
+"""Serials skipped at a new epoch: rows of the lost journal that never arrived, four days of a busy bus."""
+
+TERMINALS_MAX = 10_000
+"""Terminals of one embedded backend; a larger city runs the PostgreSQL one."""
+
+LOADS_MAX = 10_000
+"""Loads taken in one message from the issuer's back office."""

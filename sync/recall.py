@@ -1,0 +1,83 @@
+"""What the journal remembers of a card and of a debit, read through its indexes."""
+
+from typing import Literal, NamedTuple
+
+import apsw
+
+from sync.errors import DamagedJournal
+from sync.limits import RECALL_ROWS_MAX, SEEN_ROWS
+from sync.record import BadRow, Done, Held, Row, decode
+
+
+class Draft(NamedTuple):
+    """A held debit whose outcome may still be found. `greyed`: closed unhealed at the end of a day, not forgotten."""
+
+    row: Row
+    held: Held
+    greyed: bool
+
+
+class Recalled(NamedTuple):
+    """One of a card's rows, with the outcomes that name it (for HELD; oldest first)."""
+
+    row: Row
+    outcomes: tuple[Row, ...]
+
+
+class Seen(NamedTuple):
+    """A card's last debits: (random, counter) of each, and the counter of the last that is DONE."""
+
+    pairs: frozenset[tuple[str, int]]
+    last_done_counter: int | None
+
+
+def decoded(raw: bytes) -> Row:
+    """The row of stored bytes. Raises DamagedJournal."""
+    try:
+        return decode(raw)
+    except BadRow as wrong:
+        raise DamagedJournal(f"a stored row cannot be read ({wrong}): verify the journal, enrol a new one") from wrong
+
+
+def row_at(connection: apsw.Connection, seq: int) -> Row | None:
+    """Row `seq`, None where there is none."""
+    raw = connection.execute("SELECT raw FROM row WHERE seq = ?", (seq,)).get
+    return None if raw is None else decoded(raw)
+
+
+def outcomes(connection: apsw.Connection, held: int) -> tuple[Row, ...]:
+    """The outcomes that name HELD row `held`, oldest first."""
+    found = connection.execute("SELECT raw FROM row WHERE held = ? ORDER BY seq", (held,))
+    return tuple(decoded(raw) for (raw,) in found)
+
+
+def recall(connection: apsw.Connection, column: Literal["card", "uid"], value: str, limit: int) -> list[Recalled]:
+    """The latest rows whose `column` is `value`, newest first."""
+    found = connection.execute(
+        f"SELECT raw FROM row WHERE {column} = ? ORDER BY seq DESC LIMIT ?", (value, min(limit, RECALL_ROWS_MAX))
+    )
+    rows = [decoded(raw) for (raw,) in found]
+    return [Recalled(row, outcomes(connection, row.seq) if isinstance(row.event, Held) else ()) for row in rows]
+
+
+def seen(connection: apsw.Connection, card: str) -> Seen:
+    """The (random, counter) pairs of the card's last SEEN_ROWS rows, and the counter of the last DONE among them."""
+    pairs: set[tuple[str, int]] = set()
+    last_done: int | None = None
+    for row, named_by in recall(connection, "card", card, SEEN_ROWS):
+        if isinstance(row.event, Held):
+            pairs.add((row.event.random, row.event.counter))
+            if last_done is None and any(isinstance(outcome.event, Done) for outcome in named_by):
+                last_done = row.event.counter
+    return Seen(frozenset(pairs), last_done)
+
+
+def drafts(connection: apsw.Connection) -> dict[int, Draft]:
+    """Every draft that may still be healed, by the number of its HELD row. Raises DamagedJournal."""
+    found: dict[int, Draft] = {}
+    for seq, greyed in connection.execute("SELECT held, greyed FROM draft ORDER BY held"):
+        row = row_at(connection, seq)
+        if row is None or not isinstance(row.event, Held):
+            raise DamagedJournal(f"draft {seq} names no HELD row: verify the journal, enrol a new one")
+        found[seq] = Draft(row, row.event, bool(greyed))
+    return found

@@ -1,0 +1,199 @@
+"""The journal's file: its tables, how it is opened, and whose it is.
+
+One connection of one process reads, writes and checkpoints the file; `locking_mode=EXCLUSIVE` makes SQLite keep that.
+WAL with `synchronous=FULL` costs one fdatasync for each commit and loses nothing that was committed.
+"""
+
+import os
+from pathlib import Path
+
+import apsw
+
+from sync.chain import Damage, Identity, Stored, check_row
+from sync.errors import (
+    DamagedJournal,
+    JournalBroken,
+    JournalError,
+    JournalFull,
+    JournalInUse,
+    UnusableSqlite,
+    WrongJournal,
+)
+from sync.limits import EPOCH_MAX, SERIAL_MAX, SQLITE_VERSION_MIN
+
+APPLICATION_ID = 0x534D4B4A  # "SMKJ"
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE identity(
+    only_one INTEGER PRIMARY KEY CHECK(only_one = 1),
+    terminal TEXT NOT NULL, epoch INTEGER NOT NULL, first_serial INTEGER NOT NULL
+) STRICT;
+CREATE TABLE row(
+    seq INTEGER PRIMARY KEY,
+    raw BLOB NOT NULL,
+    head BLOB NOT NULL CHECK(length(head) = 32),
+    kind TEXT NOT NULL,
+    card TEXT, uid TEXT,
+    held INTEGER REFERENCES row(seq),
+    fen INTEGER NOT NULL
+) STRICT;
+CREATE INDEX row_card ON row(card, seq) WHERE card IS NOT NULL;
+CREATE INDEX row_uid ON row(uid, seq) WHERE uid IS NOT NULL;
+CREATE INDEX row_held ON row(held, seq) WHERE held IS NOT NULL;
+CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
+CREATE TRIGGER row_never_changes BEFORE UPDATE ON row BEGIN SELECT raise(ABORT, 'no row changes'); END;
+CREATE TRIGGER row_never_goes BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'no row goes'); END;
+-- What can be derived from the rows, kept so that opening need not read them all. `greyed`: closed unhealed.
+CREATE TABLE draft(held INTEGER PRIMARY KEY REFERENCES row(seq), greyed INTEGER NOT NULL) STRICT;
+-- Numbers beside the table of rows.
+CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO number VALUES('acknowledged', 0), ('signalled', 0);
+"""
+
+
+def said(path: Path | str, wrong: apsw.Error) -> JournalError:
+    """The journal's own error for one of SQLite's, with what to do."""
+    if isinstance(wrong, apsw.FullError):
+        return JournalFull(f"the disk with {path} is full: free space")
+    if isinstance(wrong, apsw.BusyError | apsw.LockedError):
+        return JournalInUse(f"{path} is open in another process: stop that one, or read a snapshot that it makes")
+    if isinstance(wrong, apsw.NotADBError):
+        return WrongJournal(f"{path} is not a journal: move the file aside; the device enrols a new one")
+    if isinstance(wrong, apsw.CorruptError):
+        return DamagedJournal(f"{path} is damaged ({wrong}): keep the file for its records, enrol a new journal")
+    if isinstance(wrong, apsw.CantOpenError | apsw.ReadOnlyError | apsw.PermissionsError):
+        return JournalError(f"{path} cannot be opened for writing ({wrong}): check the directory and its owner")
+    return JournalBroken(f"the disk failed at {path} ({wrong}): close the journal and open it again")
+
+
+def check_sqlite() -> None:
+    """Refuse an SQLite library that can lose a journal. Raises UnusableSqlite."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < SQLITE_VERSION_MIN:
+        needed = ".".join(map(str, SQLITE_VERSION_MIN))
+        raise UnusableSqlite(f"SQLite {apsw.sqlite_lib_version()} can lose a WAL: install apsw with {needed} or newer")
+
+
+def connect(path: Path, identity: Identity, vfs: str | None = None) -> apsw.Connection:
+    """Open the journal of `identity`, or create it. Raises JournalError with what to do."""
+    check_sqlite()
+    if not identity.terminal or not 1 <= identity.epoch <= EPOCH_MAX or not 1 <= identity.first_serial <= SERIAL_MAX:
+        raise WrongJournal(f"{identity} is no identity of a journal: enrol the terminal")
+    is_new = vfs is None and not path.exists()
+    connection: apsw.Connection | None = None
+    try:
+        connection = apsw.Connection(str(path), vfs=vfs)
+        for setting in ("locking_mode=EXCLUSIVE", "mmap_size=0", "trusted_schema=OFF", "cell_size_check=ON"):
+            connection.execute(f"PRAGMA {setting}")
+        _claim(connection, path, identity)
+        for setting in ("synchronous=FULL", "wal_autocheckpoint=0"):
+            connection.execute(f"PRAGMA {setting}")
+        if is_new:
+            _sync_directory(path.parent)
+    except BaseException as wrong:
+        if connection is not None:
+            connection.close(force=True)
+        if isinstance(wrong, apsw.Error):
+            raise said(path, wrong) from wrong
+        raise
+    return connection
+
+
+def _claim(connection: apsw.Connection, path: Path, identity: Identity) -> None:
+    found = _identity(connection, path)
+    if found is not None and found != identity:
+        raise WrongJournal(
+            f"{path} belongs to terminal {found.terminal}, epoch {found.epoch}, first serial {found.first_serial}, "
+            f"not to {identity.terminal}, {identity.epoch}, {identity.first_serial}: correct the configuration, "
+            "or move the file aside (its unsent rows are money) and enrol"
+        )
+    if connection.pragma("journal_mode", "WAL") != "wal":
+        raise WrongJournal(f"{path} cannot be put into WAL mode")
+    connection.execute("PRAGMA synchronous=FULL")
+    if found is None:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_TABLES)
+        connection.execute("INSERT INTO identity VALUES(1, ?, ?, ?)", identity)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+
+def _identity(connection: apsw.Connection, path: Path) -> Identity | None:
+    """Whose journal this is; None for an empty file. Raises WrongJournal."""
+    application, version = connection.pragma("application_id"), connection.pragma("user_version")
+    if application == 0 and version == 0 and not list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")):
+        return None
+    if application != APPLICATION_ID:
+        raise WrongJournal(f"{path} is another program's database: move it aside")
+    if version != SCHEMA_VERSION:
+        raise WrongJournal(
+            f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: use the program that wrote it, "
+            "or let that one send its rows and enrol a new journal"
+        )
+    found = connection.execute("SELECT terminal, epoch, first_serial FROM identity").get
+    if found is None:
+        raise DamagedJournal(f"{path} does not say whose it is: keep the file for its records, enrol a new journal")
+    return Identity(*found)
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def stored_identity(path: Path, vfs: str | None = None) -> Identity | None:
+    """Whose journal lies at `path`; None where there is none yet. Raises JournalError."""
+    check_sqlite()
+    if vfs is None and not path.exists():
+        return None
+    try:
+        connection = apsw.Connection(str(path), vfs=vfs)
+        try:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            return _identity(connection, path)
+        finally:
+            connection.close(force=True)
+    except apsw.Error as wrong:
+        raise said(path, wrong) from wrong
+
+
+def read_closed(path: Path) -> tuple[Identity, list[Stored]]:
+    """All rows of a journal that was closed, without changing the file. Raises JournalError.
+
+    A journal that is open, or was not closed cleanly, has a WAL beside it that holds part of its rows: refused.
+    """
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size:
+        raise JournalInUse(f"{path} is open or was not closed: open and close it with the device program first")
+    if not path.exists():
+        raise JournalError(f"there is no journal at {path}")
+    try:
+        connection = apsw.Connection(
+            f"{path.absolute().as_uri()}?mode=ro&immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        )
+        try:
+            identity = _identity(connection, path)
+            if identity is None:
+                raise WrongJournal(f"{path} is empty")
+            rows = [Stored(*row) for row in connection.execute("SELECT seq, raw, head FROM row ORDER BY seq")]
+        finally:
+            connection.close(force=True)
+    except apsw.Error as wrong:
+        raise said(path, wrong) from wrong
+    return identity, rows
+
+
+def last_stored(connection: apsw.Connection, identity: Identity, path: Path) -> Stored | None:
+    """The last row, checked against the one before it; None for an empty journal. Raises DamagedJournal."""
+    tail = [Stored(*row) for row in connection.execute("SELECT seq, raw, head FROM row ORDER BY seq DESC LIMIT 2")]
+    if not tail:
+        return None
+    verdict = check_row(identity, tail[1] if len(tail) == 2 else None, tail[0])
+    if isinstance(verdict, Damage):
+        raise DamagedJournal(f"{path}, row {verdict.seq}: {verdict.what}: keep the file for its records, enrol anew")
+    return tail[0]

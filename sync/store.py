@@ -1,0 +1,81 @@
+"""The journal's SQLite connection: durable transactions, reads, upkeep, and what a failing disk means."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from sync.errors import JournalBroken, JournalError, JournalFull
+from sync.limits import CHECKPOINT_PAGES_MAX
+from sync.schema import said
+
+Statement = tuple[str, Sequence[Any]]
+
+
+class Store:
+    """One open connection. Not thread-safe by itself: its journal holds a lock around every call."""
+
+    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+        self.connection = connection
+        self.path = path
+        self.wal_pages = 0
+        self._broken = ""
+        connection.set_wal_hook(self._wal_grew)
+
+    def commit(self, statements: Sequence[Statement]) -> None:
+        """One durable transaction. Raises JournalError: nothing was written.
+
+        After a failed write or sync nobody knows what the disk holds, so the store is broken from then on and says so.
+        """
+        if self._broken:
+            raise JournalBroken(self._broken)
+        execute = self.connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            for statement, values in statements:
+                execute(statement, values)
+            execute("COMMIT")
+        except apsw.Error as wrong:
+            trouble = said(self.path, wrong)
+            try:
+                if self.connection.in_transaction:
+                    execute("ROLLBACK")
+            except apsw.Error as also:
+                trouble = JournalBroken(f"{trouble}; and it could not be taken back ({also})")
+            if not isinstance(trouble, JournalFull):
+                self._broken = str(trouble)
+            raise trouble from wrong
+        if self.wal_pages >= CHECKPOINT_PAGES_MAX:
+            self.checkpoint()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """The connection, for reads; what SQLite raises leaves as JournalError."""
+        try:
+            yield self.connection
+        except apsw.Error as wrong:
+            raise said(self.path, wrong) from wrong
+
+    def checkpoint(self) -> None:
+        """Copy the WAL back into the file. One that fails loses nothing: the rows stay in the WAL."""
+        with contextlib.suppress(apsw.Error):
+            self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self.wal_pages = 0
+
+    def snapshot(self, target: Path) -> None:
+        """Write a copy to a new file. Raises JournalError."""
+        if target.exists():
+            raise JournalError(f"{target} exists: name a new file for the snapshot")
+        with self.reading() as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+
+    def close(self) -> None:
+        """Copy the WAL back and give the file back."""
+        with contextlib.suppress(apsw.Error):
+            self.connection.close(force=True)
+
+    def _wal_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.wal_pages = pages
+        return apsw.SQLITE_OK
