@@ -58,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
         face = simulation.slot_face
         if face is not None and not face.wait_seen(options.vpcd_wait):
             print(
-                f"no vpcd: no pcscd with vsmartcard's vpcd talks on 127.0.0.1:{options.vpcd_port}; is it running?",
+                f"no vpcd: no pcscd with vsmartcard's vpcd talks on 127.0.0.1:{options.vpcd_port}. "
+                "Is pcscd running, and is no other chip in that slot?",
                 file=sys.stderr,
             )
             return NO_VPCD

@@ -10,16 +10,15 @@ from typing import Any
 from apdu.virtual import contents, issuer
 from apdu.virtual.chance import Chance
 from apdu.virtual.chip import Chip, Directory, File, Records, Transparent
-from apdu.virtual.purse import Proof, Purse, PurseMemory, Rules
+from apdu.virtual.purse import PURSE_COMMANDS, Proof, Purse, PurseMemory, Rules
 from apdu.virtual.spec import CardSpec
 
 MOHURD_AID = bytes.fromhex("A00000000386980701")
 TUNION_AID = bytes.fromhex("A000000632010105")
 FOREIGN_AID = b"SUXIN.DDF01"
-PURSE_FID = 0x1001
+PURSE_FID, FOREIGN_FID = 0x1001, 0x3F01
 # Length, FSCI 8, TA1 "106 kbit/s only", FWI 8 (77 ms), CID supported, historical bytes of an FM1208.
 ORDINARY_ATS = bytes.fromhex("0A788080022090000000")
-PURSE_INSTRUCTIONS = (0x5C, 0x50, 0xDC, 0x54, 0x52, 0x5A, 0x1E, 0x18, 0xCA)
 
 
 class Card:
@@ -42,7 +41,7 @@ def personalise(spec: CardSpec, seed: int = 0) -> Card:
     if spec.kind == "mifare":
         return Card(spec, None, None)
     if spec.kind == "foreign":
-        other = Directory(PURSE_FID, FOREIGN_AID, {0x15: Transparent(bytearray(30))})
+        other = Directory(FOREIGN_FID, FOREIGN_AID, {0x15: Transparent(bytearray(30))})
         return Card(spec, Chip(_root({}), [other], chance), None)
     tunion = spec.kind == "tunion"
     serial = bytes.fromhex(spec.serial)
@@ -66,7 +65,7 @@ def personalise(spec: CardSpec, seed: int = 0) -> Card:
         rules,
     )
     files: dict[int, File] = {} if tunion else {0x05: Transparent(bytearray(contents.mohurd_type_file(spec)))}
-    return Card(spec, Chip(_root(files), [purse], chance, known=PURSE_INSTRUCTIONS), purse)
+    return Card(spec, Chip(_root(files), [purse], chance, known=PURSE_COMMANDS), purse)
 
 
 def _root(files: dict[int, File]) -> Directory:

@@ -132,7 +132,7 @@ class Chip:
     challenge_length = 4
 
     def __init__(
-        self, root: Directory, directories: Iterable[Directory], chance: Chance, known: Iterable[int] = ()
+        self, root: Directory, directories: Iterable[Directory], chance: Chance, known: Iterable[tuple[int, int]] = ()
     ) -> None:
         self.root = root
         self.directories = list(directories)
@@ -146,7 +146,8 @@ class Chip:
             (0x00, 0xB2): self._read_record,
             (0x00, 0x84): self._get_challenge,
         }
-        self._instructions = {ins for _, ins in self._common} | set(known)
+        self._known = frozenset(known)
+        self._instructions = {ins for _, ins in (*self._common, *self._known)}
 
     def reset(self) -> None:
         """Power off or reset: everything volatile is lost, the MF is current."""
@@ -169,19 +170,21 @@ class Chip:
 
     def _dispatch(self, command: Command) -> bytes:
         common = self._common.get((command.cla, command.ins))
-        if common == self._select:
+        if command.ins == 0xA4 and common is not None:
             return self._select(command)
         self.current.guard(command)
         try:
             answer = common(command) if common else self.current.perform(self, command)
         finally:
-            if common != self._get_challenge:
+            if command.ins != 0x84:
                 self.challenge = None
         if answer is not None:
             return answer
-        if command.cla not in (0x00, 0x04, 0x80, 0x84):
+        if (command.cla, command.ins) in self._known:
+            raise Refused(NOT_ALLOWED)  # a command of an application that is not selected
+        if command.cla not in (0x00, 0x04, 0x80, 0x84) or command.ins in self._instructions:
             raise Refused(NO_CLASS)
-        raise Refused(NO_CLASS if command.ins in self._instructions else NO_INSTRUCTION)
+        raise Refused(NO_INSTRUCTION)
 
     def _select(self, command: Command) -> bytes:
         if command.p2 not in (0x00, 0x0C):
@@ -199,7 +202,8 @@ class Chip:
             raise Refused(WRONG_P1P2)
         self.current.reset()
         self.current, self._file = target, None
-        answer = target.select() if command.p2 == 0x00 else b""
+        fci = target.select()
+        answer = fci if command.p2 == 0x00 else b""
         if command.le not in (None, MAX_LE) and command.le < len(answer):
             raise Refused(0x6C00 | len(answer))
         return answer

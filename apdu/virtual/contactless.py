@@ -13,7 +13,7 @@ from collections import Counter
 
 from apdu.virtual.cards import Card
 from apdu.virtual.faults import Faults, Gone, Unit, instruction
-from apdu.virtual.isodep import REQA, SELECT_LEVELS, WUPA, IsoDepCard
+from apdu.virtual.isodep import RATS, REQA, SELECT_LEVELS, WUPA, IsoDepCard
 from apdu.virtual.timing import NO_DELAY, Timing, wait_until
 
 Address = tuple[str, int]
@@ -73,7 +73,7 @@ class Field:
         tear = self.faults.tear(Unit.FRAME, None)
         if tear is not None and tear.side == "before":
             raise Gone(tear.notice)
-        if self.faults.silent:
+        if self.faults.silent or self._lost(frame):
             return nothing, 0.0
         self._chip_seconds = 0.0
         answer = dep.receive(frame)
@@ -99,6 +99,13 @@ class Field:
         self.note("answer", answer)
         return answer
 
+    def _lost(self, frame: bytes) -> bool:
+        """The air eats an I-block on its way to the card: the card hears noise and stays silent."""
+        if not self.faults.lose_times or frame[0] & 0xE6 != 0x02:
+            return False
+        self.faults.lose_times -= 1
+        return True
+
     def _damaged(self, frame: bytes, answer: bytes) -> bytes:
         faults = self.faults
         if faults.damage_times and len(answer) == 5 and frame[0] in SELECT_LEVELS:
@@ -109,7 +116,7 @@ class Field:
                 "empty": b"",
                 "collision": bytes(byte | 0x5A for byte in answer),
             }[faults.damage]
-        if faults.garble_times and answer[0] & 0xE6 == 0x02 and not polling(frame):
+        if faults.garble_times and answer[0] & 0xE6 == 0x02 and frame[0] != RATS and not polling(frame):
             faults.garble_times -= 1
             return bytes(byte ^ 0x55 for byte in answer) if faults.garble_bytes else b""
         return answer

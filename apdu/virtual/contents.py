@@ -30,7 +30,7 @@ def mohurd_public(spec: CardSpec) -> bytes:
 
 
 def mohurd_type_file(spec: CardSpec) -> bytes:
-    """EF05 of the MF, 18 bytes: main type, sub type, application flag, check date 4, enable, discount, days, reserve."""
+    """EF05 of the MF, 18 bytes: main type, sub type, application flag, check date 4, enable, discount, days."""
     head = bytes.fromhex(spec.main_type + spec.sub_type) + b"\x01" + bytes.fromhex(spec.start) + b"\x01"
     return head.ljust(18, b"\x00")
 

@@ -53,11 +53,11 @@ class Tear:
 
 
 @dataclass
-class Status:
-    """The chip answers `sw` instead, `times` times; with `execute` it does the work all the same."""
+class Answer:
+    """The chip answers these bytes instead, `times` times; with `execute` it does the work all the same."""
 
     trigger: Trigger
-    sw: int
+    answer: bytes
     times: int = 1
     execute: bool = False
 
@@ -75,18 +75,24 @@ class Faults:
     """All that is armed for one face."""
 
     tears: list[Tear] = field(default_factory=list)
-    statuses: list[Status] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     extensions: list[Extension] = field(default_factory=list)
     silent: bool = False
     damage: str = ""
     damage_times: int = 0
     garble_times: int = 0
     garble_bytes: bool = False
+    lose_times: int = 0
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        self.tears, self.answers, self.extensions = [], [], []
+        self.silent, self.damage_times, self.garble_times, self.lose_times = False, 0, 0, 0
 
     def armed(self) -> int:
         """How many faults still wait."""
-        scripted = len(self.tears) + len(self.statuses) + len(self.extensions)
-        return scripted + self.silent + self.damage_times + self.garble_times
+        scripted = len(self.tears) + len(self.answers) + len(self.extensions)
+        return scripted + self.silent + self.damage_times + self.garble_times + self.lose_times
 
     def tear(self, unit: Unit, ins: int | None) -> Tear | None:
         """The tear that this event triggers, if any; it is used up."""
@@ -110,21 +116,21 @@ class Faults:
         tear = self.tear(Unit.APDU, ins)
         if tear is not None and tear.side == "before":
             raise Gone(tear.notice)
-        status = self._status(ins)
-        answer = transmit(apdu) if status is None or status.execute else b""
+        instead = self._instead(ins)
+        answer = transmit(apdu) if instead is None or instead.execute else b""
         if tear is not None:
             raise Gone(tear.notice)
-        return answer if status is None else status.sw.to_bytes(2, "big")
+        return answer if instead is None else instead.answer
 
-    def _status(self, ins: int | None) -> Status | None:
-        for status in self.statuses:
-            if not status.trigger.hit(Unit.APDU, ins):
+    def _instead(self, ins: int | None) -> Answer | None:
+        for one in self.answers:
+            if not one.trigger.hit(Unit.APDU, ins):
                 continue
-            status.times -= 1
-            status.trigger.nth = 1
-            if status.times <= 0:
-                self.statuses.remove(status)
-            return status
+            one.times -= 1
+            one.trigger.nth = 1
+            if one.times <= 0:
+                self.answers.remove(one)
+            return one
         return None
 
 

@@ -14,6 +14,7 @@ COMMAND_MAX = 1024  # a short APDU has 261 bytes; a longer chain is nonsense tha
 
 REQA, WUPA = b"\x26", b"\x52"
 HALT = b"\x50\x00"
+RATS = 0xE0
 SELECT_LEVELS = b"\x93\x95\x97"
 CASCADE_TAG = 0x88
 
@@ -103,7 +104,7 @@ class IsoDepCard:
         if frame == HALT:
             self.state = State.HALTED
             return None
-        if len(frame) == 2 and frame[0] == 0xE0 and self.sak & 0x20:
+        if len(frame) == 2 and frame[0] == RATS and self.sak & 0x20:
             self.state = State.PROTOCOL
             self._enter_protocol(frame)
             return self.ats

@@ -30,6 +30,8 @@ COUNTER_AT_MAXIMUM = 0x9402
 USAGE_TAC = 0x04
 USAGE_MAINTENANCE = 0x05
 
+PSAM_COMMANDS = frozenset((0x80, ins) for ins in (0x70, 0x72, 0x1A, 0xFA, 0xCA))
+
 # T=0, 15 historical characters at most; the samples of docs/cards.md, "PSAM", read "PSM" and a product number here.
 ATR = bytes.fromhex("3B6900005053414D5F56495254")
 
@@ -95,7 +97,7 @@ class Scheme(Directory):
         return None
 
     def _init_for_purchase(self, command: Command) -> bytes:
-        """8070: random 4, counter 2, amount 4, type 1, date 4, time 3, key version 1, algorithm 1, serial 8, factors."""
+        """8070: random 4, counter 2, amount 4, type 1, date 4, time 3, key version 1, algorithm 1, serial, factors."""
         if command.p1 or command.p2:
             raise Refused(WRONG_P1P2)
         need(command, data=(0x1C, 0x24, 0x2C), answer=8)
@@ -191,5 +193,5 @@ class Psam(Chip):
         identity = bytes.fromhex("0000") + memory.terminal + bytes.fromhex("0001") + bytes.fromhex("01010000")
         files = {0x15: Transparent(bytearray(identity)), 0x16: Transparent(bytearray(memory.terminal))}
         root = Directory(0x3F00, b"1PAY.SYS.DDF01", dict(files))
-        super().__init__(root, schemes, chance, known=(0x70, 0x72, 0x1A, 0xFA, 0xCA))
+        super().__init__(root, schemes, chance, known=PSAM_COMMANDS)
         self.memory = memory

@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import socket
 import subprocess
 import sys
@@ -135,6 +136,18 @@ class Remote:
         """The chip answers `sw` (hex) instead; with `execute` after doing its work."""
         self._do("answer_status", sw=sw, ins=ins, nth=nth, times=times, execute=execute, chip=chip)
 
+    def answer_bytes(
+        self,
+        answer: str,
+        ins: str | None = None,
+        nth: int = 1,
+        times: int = 1,
+        execute: bool = False,
+        chip: str = "card",
+    ) -> None:
+        """The chip answers these bytes (hex) instead, the status word included, whatever they mean."""
+        self._do("answer_bytes", answer=answer, ins=ins, nth=nth, times=times, execute=execute, chip=chip)
+
     def wtx(self, multiplier: int, ins: str | None = None, nth: int = 1) -> None:
         """The card asks for more time before an answer."""
         self._do("wtx", multiplier=multiplier, ins=ins, nth=nth)
@@ -150,6 +163,10 @@ class Remote:
     def garble(self, times: int = 1, noticed: bool = True) -> None:
         """Damage the card's I-blocks; `noticed`: the reader sees a transmission error."""
         self._do("garble", times=times, noticed=noticed)
+
+    def lose(self, times: int = 1) -> None:
+        """The reader's next I-blocks do not reach the card, which stays silent."""
+        self._do("lose", times=times)
 
     def clear_faults(self) -> None:
         """Disarm everything."""
@@ -208,6 +225,7 @@ class Virtual:
     remote: Remote
     udp_port: int
     control: Path
+    directory: Path | None = None
 
     @property
     def udp_path(self) -> str:
@@ -215,11 +233,15 @@ class Virtual:
         return f"udp:127.0.0.1:{self.udp_port}"
 
     def stop(self) -> None:
-        """End the process (its memory is saved) and wait for it."""
+        """End the process (its memory is saved) and wait for it. Raises RemoteError when it had complaints."""
         with contextlib.suppress(RemoteError):
             self.remote.shutdown()
         self.remote.close()
-        _end(self.process)
+        told = _end(self.process)
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        if told:
+            raise RemoteError(f"the simulated chips complained: {told}")
 
     def __enter__(self) -> "Virtual":
         return self
@@ -240,8 +262,8 @@ def start(
     safe_code: bool = False,
 ) -> Virtual:
     """Run the simulated chips in a process that ends with this one. Raises RemoteError with the process's own words."""
-    if control is None:
-        control = Path(tempfile.mkdtemp(prefix="chips-")) / "control"
+    directory = Path(tempfile.mkdtemp(prefix="chips-")) if control is None else None
+    control = control or Path(str(directory)) / "control"
     command = [sys.executable, "-m", "apdu.virtual", "--with-parent", "--control", str(control)]
     command += ["--udp-port", str(udp_port), "--vpcd-port", str(vpcd_port), "--vpcd-wait", str(vpcd_wait)]
     command += ["--seed", str(seed)]
@@ -250,15 +272,14 @@ def start(
     command += ["--safe-code"] if safe_code else []
     root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    )
+    pipe = subprocess.PIPE
+    # A session of its own: Ctrl-C is for the program that started us, and its end closes our standard input.
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True)
     line = _first_line(process, START_SECONDS + vpcd_wait)
     if not line.startswith(b"ready "):
-        _end(process)
-        told = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+        told = _end(process)
         raise RemoteError(told or "the simulated chips did not start in time")
-    return Virtual(process, Remote(control), int(line.split()[1]), control)
+    return Virtual(process, Remote(control), int(line.split()[1]), control, directory)
 
 
 def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
@@ -275,11 +296,11 @@ def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     return line
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
+def _end(process: subprocess.Popen[bytes]) -> str:
+    """Close its standard input, wait for it, and return what it said on standard error."""
     try:
-        process.wait(STOP_SECONDS)
+        _, told = process.communicate(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        _, told = process.communicate()
+    return told.decode(errors="replace").strip()

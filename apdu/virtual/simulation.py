@@ -17,7 +17,7 @@ from apdu.virtual.cards import Card, image, personalise, restore
 from apdu.virtual.chance import Chance
 from apdu.virtual.contact import ContactFace, Slot
 from apdu.virtual.contactless import ContactlessFace, Field
-from apdu.virtual.faults import DAMAGES, SIDES, Extension, Faults, Status, Tear, Trigger, Unit
+from apdu.virtual.faults import DAMAGES, SIDES, Answer, Extension, Faults, Tear, Trigger, Unit
 from apdu.virtual.issuer import make_psam
 from apdu.virtual.psam import ATR, Psam
 from apdu.virtual.spec import CardSpec
@@ -165,9 +165,21 @@ class Simulation:
         self, sw: str, ins: str | None = None, nth: int = 1, times: int = 1, execute: bool = False, chip: str = "card"
     ) -> None:
         """Make the chip answer `sw` (hex), `times` times from the nth matching APDU on."""
-        status = Status(_trigger(ins, nth, "apdu"), int(sw, 16) & 0xFFFF, times, execute)
+        self.answer_bytes((int(sw, 16) & 0xFFFF).to_bytes(2, "big").hex(), ins, nth, times, execute, chip)
+
+    def answer_bytes(
+        self,
+        answer: str,
+        ins: str | None = None,
+        nth: int = 1,
+        times: int = 1,
+        execute: bool = False,
+        chip: str = "card",
+    ) -> None:
+        """Make the chip answer these bytes (hex, the status word included), whatever they mean."""
+        instead = Answer(_trigger(ins, nth, "apdu"), bytes.fromhex(answer), times, execute)
         with self._lock:
-            self._faults(chip).statuses.append(status)
+            self._faults(chip).answers.append(instead)
 
     def wtx(self, multiplier: int, ins: str | None = None, nth: int = 1) -> None:
         """The card asks for `multiplier` frame waiting times before that APDU's answer."""
@@ -191,11 +203,16 @@ class Simulation:
         with self._lock:
             self._field.faults.garble_times, self._field.faults.garble_bytes = times, not noticed
 
+    def lose(self, times: int = 1) -> None:
+        """The next `times` I-blocks of the reader do not reach the card."""
+        with self._lock:
+            self._field.faults.lose_times = times
+
     def clear_faults(self) -> None:
         """Disarm everything."""
         with self._lock:
-            self._field.faults.__init__()  # type: ignore[misc]
-            self._slot.faults.__init__()  # type: ignore[misc]
+            self._field.faults.clear()
+            self._slot.faults.clear()
 
     def armed(self) -> int:
         """How many faults have not happened yet."""
