@@ -13,7 +13,7 @@ import time
 from collections import Counter
 
 from apdu.virtual.faults import Faults, Gone, instruction
-from apdu.virtual.t0 import TZero
+from apdu.virtual.t0 import T0
 from apdu.virtual.timing import NO_DELAY, Timing, wait_until
 
 OFF, ON, RESET, GET_ATR = 0x00, 0x01, 0x02, 0x04
@@ -24,7 +24,7 @@ CONNECT_SECONDS = 1.0
 class Slot:
     """The chip in the slot as pure state: what each vpcd message does and answers (None: no answer is due)."""
 
-    def __init__(self, chip: TZero, atr: bytes) -> None:
+    def __init__(self, chip: T0, atr: bytes) -> None:
         self.chip = chip
         self.atr = atr
         self.faults = Faults()

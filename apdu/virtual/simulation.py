@@ -21,7 +21,7 @@ from apdu.virtual.faults import DAMAGES, SIDES, Answer, Extension, Faults, Tear,
 from apdu.virtual.issuer import make_psam
 from apdu.virtual.psam import ATR, Psam
 from apdu.virtual.spec import CardSpec
-from apdu.virtual.t0 import TZero
+from apdu.virtual.t0 import T0
 from apdu.virtual.timing import NO_DELAY, Timing
 
 PSAM_TERMINAL = "314000000001"
@@ -43,7 +43,7 @@ class Simulation:
         self._psam = self._make_psam(PSAM_TERMINAL, 1, safe_code)
         self._other = self._make_psam(OTHER_TERMINAL, 1, safe_code=False)
         self._field = Field()
-        self._slot = Slot(TZero(self._psam), ATR)
+        self._slot = Slot(T0(self._psam), ATR)
         self.field_face = ContactlessFace(self._field, udp_port, self._lock)
         self.slot_face = ContactFace(self._slot, vpcd_port, self._lock) if vpcd_port else None
         self._changes = 0

@@ -8,7 +8,7 @@ from apdu.virtual.chip import Chip
 GET_RESPONSE = bytes((0x00, 0xC0, 0x00, 0x00))
 
 
-class TZero:
+class T0:
     """One chip behind T=0. `transmit` takes what the reader sends: header, P3 and perhaps data."""
 
     def __init__(self, chip: Chip) -> None:
