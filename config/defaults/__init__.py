@@ -1,0 +1,1 @@
+"""What comes with the program: the sample configuration and the built-in tariff packs."""

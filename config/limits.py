@@ -1,0 +1,46 @@
+"""Bounds of this room, each with its reason."""
+
+CONFIGURATION_BYTES_MAX = 256 * 1024
+"""The commented sample is 8 kB and 500 duties are 80 kB; anything larger is not a configuration."""
+
+CONFIGURATION_LINE_MAX = 1_000
+"""Characters of a line: the longest list takes 600, and the TOML parser's time grows with the cube of a dotted key."""
+
+FAULTS_MAX = 100
+"""Faults told at once: more than a technician mends in one go, and a bound on what a hostile file makes us say."""
+
+VALUE_SHOWN_MAX = 40
+"""Characters of a faulty value that are shown: enough to recognise it, too few to flood a screen."""
+
+DUTIES_MAX = 1_000
+"""Duties in one terminal's roster: a depot with 300 drivers of three duties each."""
+
+PROFILES_MAX = 16
+"""Card profiles tried in order: each costs a SELECT of 15 ms on a card that none of them knows."""
+
+HOT_LIST_ENTRIES_MAX = 999_999
+"""The header's count has six digits (docs/cards.md, "Back-office files")."""
+
+HOT_LIST_LINE_BYTES = 22
+"""Card number N20 and level N2."""
+
+HOT_LIST_BYTES_MAX = 16 + (HOT_LIST_LINE_BYTES + 2) * HOT_LIST_ENTRIES_MAX
+"""Header 14 and its line end, then full lines with two-byte line ends."""
+
+PACK_FILES_MAX = 200
+"""A pack has about 30 tables; dated editions of each leave room."""
+
+PACK_FILE_BYTES_MAX = 8 * 1024 * 1024
+"""One table: stops.txt of a whole province is 4 MB."""
+
+PACK_BYTES_MAX = 32 * 1024 * 1024
+"""A whole pack as it lies in memory while it is checked: half of the device's resident budget of 60 MiB."""
+
+PACK_ARCHIVE_BYTES_MAX = 8 * 1024 * 1024
+"""A pack as a zip; text compresses at least four times."""
+
+PACK_NAME_MAX = 120
+"""Characters of a file's name inside a pack."""
+
+GENERATION_BYTES_MAX = max(PACK_BYTES_MAX, HOT_LIST_BYTES_MAX) + 1024 * 1024
+"""A kept copy: the largest thing that is kept, and the zip's own entries."""

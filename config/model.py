@@ -1,0 +1,177 @@
+"""The device's configuration: sections of values, each with its rule, its default and its unit.
+
+The classes are the one table for reading, writing and checking (config/parse.py). Defaults are safe: a section that
+is left out does what config/defaults/terminal.toml shows. Relative paths count from the configuration file's folder;
+`config.store` has made them absolute.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.limits import PROFILES_MAX
+from config.rules import (
+    BACKEND,
+    CODE,
+    DEVICE,
+    LANGUAGE,
+    LINE,
+    NAME,
+    PLACE,
+    READER_PATH,
+    TIME_ZONE,
+    digits,
+    flag,
+    ruled,
+    several,
+    whole,
+    words,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Who the device is. `number` N8, `merchant` N15 as the issuer gave them (docs/cards.md, "Back-office files")."""
+
+    number: str = ruled(digits(8))
+    merchant: str = ruled(digits(15))
+    data: str = ruled(PLACE, default="/var/lib/smk")
+    time_zone: str = ruled(TIME_ZONE, default="Asia/Shanghai")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The contactless reader. `path` as nfcpy names it; `poll_ms` between two looks into an empty field."""
+
+    path: str = ruled(READER_PATH, default="usb")
+    poll_ms: int = ruled(whole(10, 1_000, "毫秒", "milliseconds"), default=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Psam:
+    """The PSAM's slot. `reader`: a part of the PC/SC reader's name that no other slot's name has."""
+
+    reader: str = ruled(words(1, 120))
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Card families that are served, tried in this order; each names a profile of apdu/profiles."""
+
+    profiles: tuple[str, ...] = ruled(several(NAME, 1, PROFILES_MAX), default=("jiaxing", "jiaxing_b", "tunion"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """The tariff pack: a folder, a zip, or "builtin:NAME" for one that came with the program."""
+
+    pack: str = ruled(PLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class HotListFile:
+    """The issuer's black list; `file` "" = none. What its levels order is the tariff pack's business."""
+
+    file: str = ruled(words(0, 200), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The way to the backend. `backend` "" = none: the device keeps its records."""
+
+    backend: str = ruled(BACKEND, default="")
+    interval_s: int = ruled(whole(1, 3_600, "秒", "seconds"), default=30)
+    timeout_s: int = ruled(whole(1, 120, "秒", "seconds"), default=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Unsent records from which the device warns: their count, their sum, the age of the oldest. Taps go on."""
+
+    unsent_rows: int = ruled(whole(1, 1_000_000), default=10_000)
+    unsent_fen: int = ruled(whole(1, 100_000_000, "分", "fen"), default=1_000_000)
+    unsent_hours: int = ruled(whole(1, 720, "小时", "hours"), default=72)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a tap is booked under while no driver is signed on."""
+
+    line: str = ruled(CODE, default="")
+    direction: int = ruled(whole(0, 1), default=0)
+    vehicle: str = ruled(CODE, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """One duty of the roster: this driver's card, signing on, serves this line. No names: `label` is a duty number.
+
+    `order`: the driver's first, second … duty of the day. `vehicle` "" = the device's own.
+    """
+
+    card: str = ruled(digits(20))
+    line: str = ruled(LINE)
+    direction: int = ruled(whole(0, 1), default=0)
+    vehicle: str = ruled(CODE, default="")
+    order: int = ruled(whole(1, 99), default=1)
+    label: str = ruled(words(0, 20), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Who shows signals. `voice`: command that plays a WAV file ("" = silent). `languages`: the first is spoken."""
+
+    console: bool = ruled(flag(), default=True)
+    board: str = ruled(DEVICE, default="")
+    voice: str = ruled(words(0, 200), default="")
+    languages: tuple[str, ...] = ruled(several(LANGUAGE, 1, 2), default=("zh", "en"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """Times of a tap. `away_ms`: how long a card is gone before the next visit counts."""
+
+    repeat_s: int = ruled(whole(1, 60, "秒", "seconds"), default=3)
+    restart_repeat_s: int = ruled(whole(1, 600, "秒", "seconds"), default=60)
+    away_ms: int = ruled(whole(100, 2_000, "毫秒", "milliseconds"), default=300)
+    healed_minutes: int = ruled(whole(0, 120, "分钟", "minutes"), default=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All that one device was told to be."""
+
+    terminal: Terminal
+    psam: Psam
+    tariff: Tariff
+    reader: Reader = field(default_factory=Reader)
+    cards: Cards = field(default_factory=Cards)
+    hot_list: HotListFile = field(default_factory=HotListFile)
+    sync: Sync = field(default_factory=Sync)
+    limits: Limits = field(default_factory=Limits)
+    service: Service = field(default_factory=Service)
+    face: Face = field(default_factory=Face)
+    tap: Tap = field(default_factory=Tap)
+    duties: tuple[Duty, ...] = ()
+
+    def duties_of(self, card: str) -> tuple[Duty, ...]:
+        """The duties of one driver's card (20 digits) in their order; empty: not a driver of this roster."""
+        return tuple(sorted((duty for duty in self.duties if duty.card == card), key=lambda duty: duty.order))
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "terminal": Terminal,
+    "reader": Reader,
+    "psam": Psam,
+    "cards": Cards,
+    "tariff": Tariff,
+    "hot_list": HotListFile,
+    "sync": Sync,
+    "limits": Limits,
+    "service": Service,
+    "face": Face,
+    "tap": Tap,
+}
+"""The tables of the file, in the order in which they are written."""
+
+ROSTER = "duty"
+"""The array of tables that holds the roster: `[[duty]]`."""

@@ -1,0 +1,131 @@
+"""Configuration, tariff pack and hot list, read from the device's disk.
+
+With a `LastGood` a damaged input leaves the copy that was last in force standing; without one it is an error.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from config import hotlist
+from config.errors import ConfigError
+from config.faults import Fault, shown
+from config.files import read_file, read_folder, read_zip
+from config.hotlist import HotList, HotListFaults
+from config.lastgood import LastGood, Loaded, with_last_good
+from config.limits import CONFIGURATION_BYTES_MAX, HOT_LIST_BYTES_MAX
+from config.model import Configuration
+from config.parse import ConfigFaults, parse
+
+T = TypeVar("T")
+
+BUILTIN = "builtin:"
+"""Prefix of a pack that came with the program."""
+
+_DEFAULTS = Path(__file__).parent / "defaults"
+_DATED_LIST = re.compile(r"([0-9]{8})_Black\.txt")
+
+
+def sample() -> str:
+    """The commented sample configuration."""
+    return (_DEFAULTS / "terminal.toml").read_text(encoding="utf-8")
+
+
+def load_configuration(path: Path, good: LastGood | None = None) -> Loaded[Configuration]:
+    """The configuration in `path` (TOML, UTF-8), its paths made absolute. Raises ConfigError."""
+    folder = path.absolute().parent
+
+    def value(files: Mapping[str, bytes]) -> Configuration:
+        [raw] = files.values()
+        return _configuration(raw, folder)
+
+    def read() -> dict[str, bytes]:
+        return {"terminal.toml": read_file(path, CONFIGURATION_BYTES_MAX)}
+
+    return _loaded("configuration", path, good, read, value)
+
+
+def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
+    """The issuer's black list in `path`. Raises ConfigError."""
+
+    def value(files: Mapping[str, bytes]) -> HotList:
+        [(name, raw)] = files.items()
+        return _hot_list(name, raw)
+
+    def read() -> dict[str, bytes]:
+        return {path.name: read_file(path, HOT_LIST_BYTES_MAX)}
+
+    return _loaded("hot_list", path, good, read, value)
+
+
+def load_pack_files(place: str) -> dict[str, bytes]:
+    """The files of a tariff pack by their names: a folder, a zip, or "builtin:NAME". Raises ConfigError.
+
+    They are bounded in number and size, and no name leads out of the pack; what they say is the tariffs' business.
+    """
+    if place.startswith(BUILTIN):
+        name = place.removeprefix(BUILTIN)
+        packs = _DEFAULTS / "packs"
+        known = sorted(entry.name for entry in packs.iterdir() if entry.is_dir()) if packs.is_dir() else []
+        if name not in known:
+            zh, en = f"没有内置票价包 {name}", f"there is no built-in pack {name}"
+            zh_do, en_do = f"可用：{'、'.join(known)}", f"choose one of: {', '.join(known)}"
+            raise ConfigError("tariff.pack", zh, en, zh_do, en_do)
+        return read_folder(packs / name)
+    path = Path(place)
+    return read_folder(path) if path.is_dir() else read_zip(path)
+
+
+def _loaded(
+    name: str,
+    path: Path,
+    good: LastGood | None,
+    read: Callable[[], dict[str, bytes]],
+    value: Callable[[Mapping[str, bytes]], T],
+) -> Loaded[T]:
+    if good is not None:
+        return with_last_good(name, str(path), good, read, value)
+    try:
+        return Loaded(value(read()))
+    except ValueError as wrong:
+        raise ConfigError.refused(str(path), wrong) from wrong
+
+
+def _configuration(raw: bytes, folder: Path) -> Configuration:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        line = raw.count(b"\n", 0, wrong.start) + 1
+        raise ConfigFaults([Fault("*", "不是 UTF-8 文本", "not UTF-8 text", line)]) from wrong
+    configuration = parse(text)
+    zone = configuration.terminal.time_zone
+    try:
+        ZoneInfo(zone)
+    except (OSError, ValueError, KeyError) as wrong:
+        zh, en = "系统中没有这个时区", "this system knows no such time zone"
+        raise ConfigFaults([Fault("terminal.time_zone", zh, en, None, shown(zone))]) from wrong
+    return _absolute(configuration, folder)
+
+
+def _absolute(configuration: Configuration, folder: Path) -> Configuration:
+    """Relative paths count from the configuration's folder, wherever the program was started."""
+    data, pack, listed = configuration.terminal.data, configuration.tariff.pack, configuration.hot_list.file
+    return replace(
+        configuration,
+        terminal=replace(configuration.terminal, data=str(folder / data)),
+        tariff=replace(configuration.tariff, pack=pack if pack.startswith(BUILTIN) else str(folder / pack)),
+        hot_list=replace(configuration.hot_list, file=str(folder / listed) if listed else ""),
+    )
+
+
+def _hot_list(name: str, raw: bytes) -> HotList:
+    parsed = hotlist.parse(raw)
+    dated = _DATED_LIST.fullmatch(name)
+    if dated and dated[1] != parsed.version:
+        zh = f"文件名的日期与首行 {parsed.version} 不同"
+        en = f"the file's name has another date than its header, {parsed.version}"
+        raise HotListFaults([Fault("version", zh, en, 1, shown(name))])
+    return parsed
