@@ -49,7 +49,8 @@ def select(profiles: Sequence[Profile]) -> Script[Purse | None]:
     Raises LinkLost, StatusError, Malformed.
     """
     for aid in dict.fromkeys(profile.aid for profile in profiles):
-        family = [profile for profile in profiles if profile.aid == aid]
+        # A profile that is told apart by EF15 values is more particular than one that takes every card of the AID.
+        family = sorted((profile for profile in profiles if profile.aid == aid), key=lambda profile: not profile.match)
         locked = family[0].locked_statuses
         command = Command(0x00, 0xA4, 0x04, 0x00, aid, name="SELECT")
         answer = yield from send(Slot.CARD, command, 0x9000, *locked, *NOT_HERE)

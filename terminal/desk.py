@@ -1,0 +1,227 @@
+"""The tap's way to the world: chips over their wires, rows into the journal, the card's past out of it."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from apdu.errors import PsamError
+from apdu.psam import Psam
+from apdu.purse.debit import Draft
+from apdu.script import Script, Slot, Wire, run
+from config.hotlist import HotList
+from config.model import Configuration
+from sync.errors import JournalError
+from sync.journal import Journal
+from sync.record import UNHEALED, Admitted, AnyEvent, Done, Grey, Held, Locked, LockTried, SignOff, SignOn
+from tariffs.verdict import Reason
+from terminal import duty
+from terminal.limits import REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
+from terminal.ports import Moment
+from terminal.tap import Memory, Outcome
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """One device's desk: it lives as long as the journal is open. `begin` opens each tap with its one clock reading."""
+
+    def __init__(self, journal: Journal, configuration: Configuration, hot_list: HotList, started: Moment) -> None:
+        self.journal = journal
+        self.configuration = configuration
+        self.hot_list = hot_list
+        self.started = started
+        self.moment = started
+        self.wires: dict[Slot, Wire] = {}
+        self.unwritten: list[AnyEvent] = []
+        self._psam: Psam | None = None
+        self._held_seq = 0
+        self._recent: dict[str, tuple[int, Outcome]] = {}
+        self._unsignalled_rows = range(journal.signalled + 1, journal.last_seq + 1)
+        self.duty, self._last_duty = self._resume()
+
+    # --- the chips
+
+    @property
+    def psam(self) -> Psam:
+        """The open PSAM. Raises PsamError when there is none."""
+        if self._psam is None:
+            raise PsamError("the PSAM is not open")
+        return self._psam
+
+    def plug_psam(self, psam: Psam | None, wire: Wire | None) -> None:
+        """A PSAM was opened, or (None) is gone."""
+        self._psam = psam
+        if wire is None:
+            self.wires.pop(Slot.PSAM, None)
+        else:
+            self.wires[Slot.PSAM] = wire
+
+    def converse(self, script: Script[T], as_held: Callable[[Draft], Held] | None = None) -> T:
+        """Run a conversation; a draft is made durable through `as_held` before its DEBIT."""
+
+        def keep(draft: Any) -> None:
+            assert as_held is not None, "a script that holds needs a row"
+            self._flush_unwritten()
+            self._held_seq = self.journal.hold(as_held(draft), *self._stamp()).seq
+
+        return run(script, self.wires, keep)
+
+    # --- the journal
+
+    @property
+    def held_seq(self) -> int:
+        """The row of the draft that was held last."""
+        return self._held_seq
+
+    def begin(self, moment: Moment, card: Wire | None) -> None:
+        """A visit begins: its moment and the card's wire."""
+        self.moment = moment
+        if card is None:
+            self.wires.pop(Slot.CARD, None)
+        else:
+            self.wires[Slot.CARD] = card
+
+    def keep(self, event: AnyEvent) -> int:
+        """Make a row durable. Raises JournalError."""
+        self._flush_unwritten()
+        return self.journal.keep(event, *self._stamp()).seq
+
+    def close(self, event: AnyEvent) -> int:
+        """Make an outcome durable; one that cannot be written is kept in memory and the device closes (docs/healing.md)."""
+        try:
+            return self.keep(event)
+        except JournalError as trouble:
+            log.error("an outcome could not be written, kept in memory: %s", trouble)
+            self.unwritten.append(event)
+            return 0
+
+    def recall(self, number: str, uid: str) -> Memory:
+        """What the journal knows of the card."""
+        if not number:
+            return self._recall_hidden(uid)
+        seen = self.journal.seen(number)
+        return Memory(
+            open=tuple((draft.row.seq, draft.held) for draft in self.journal.open_drafts(number)),
+            seen=seen.pairs,
+            counter_floor=0 if seen.last_done_counter is None else seen.last_done_counter + 1,
+            repeat=self._repeat(number),
+        )
+
+    def hot_level(self, number: str) -> int | None:
+        """The hot list's level of a card."""
+        return self.hot_list.level(number)
+
+    def remember(self, outcome: Outcome, mono_ms: int) -> None:
+        """The outcome was signalled at `mono_ms` (or the card was last seen then): repeat it for a moment."""
+        if outcome.seq:
+            self.journal.mark_signalled(outcome.seq)
+        if outcome.card and (outcome.served or outcome.reason in (Reason.SIGNED_ON, Reason.SIGNED_OFF)):
+            self._recent.pop(outcome.card, None)
+            self._recent[outcome.card] = (mono_ms, outcome)
+            if len(self._recent) > REPEATS_KEPT:
+                self._recent.pop(next(iter(self._recent)))
+
+    def end_service_day(self, now: datetime) -> int:
+        """Close the drafts of past service days as GREY; a later visit may still add DONE or VOID. How many."""
+        border = now.replace(hour=SERVICE_DAY_ENDS_HOUR, minute=0, second=0, microsecond=0)
+        if border > now:
+            border -= timedelta(days=1)
+        old = [
+            draft
+            for draft in self.journal.open_drafts_all()
+            if not draft.greyed and datetime.fromisoformat(draft.row.at) < border
+        ]
+        for draft in old:
+            self.keep(Grey(held=draft.row.seq, tac="", why=UNHEALED))
+        return len(old)
+
+    # --- staff
+
+    def staff(self, card: str) -> Outcome:
+        """A driver's card: end the running shift, or begin the driver's next duty. A forgotten sign-off is closed."""
+        duties = self.configuration.duties_of(card)
+        memory = self._repeat(card)
+        if memory is not None:
+            return memory
+        if self.hot_level(card) is not None or not duties:
+            return Outcome(Reason.UNKNOWN_DRIVER, card=card)
+        at = self.moment.at.replace(tzinfo=None)
+        if self.duty.driver:
+            self.sign_off("driver" if self.duty.driver == card else "next_sign_on")
+            if self._last_duty is not None and self._last_duty.driver == card:
+                return Outcome(Reason.SIGNED_OFF, card=card, seq=self.journal.last_seq)
+        last = self._last_duty if self._last_duty is not None and self._last_duty.driver == card else None
+        chosen = duty.next_duty(duties, last, at)
+        self.duty = duty.signed_on(chosen, card, self.duty.shift + 1, self.configuration.service.vehicle, at)
+        self._last_duty = self.duty
+        seq = self.keep(SignOn(card=card, service=self.service("", "")))
+        return Outcome(Reason.SIGNED_ON, card=card, seq=seq)
+
+    def sign_off(self, by: str) -> None:
+        """Close the running shift with its totals. Raises JournalError."""
+        totals = self.journal.totals(self.duty.shift)
+        self.keep(SignOff(card=self.duty.driver, by=by, service=self.service("", ""), **totals.as_row()))
+        self.duty = duty.unattributed(self.configuration.service, self.duty.shift)
+
+    def service(self, pack: str, hot_list: str) -> Any:
+        """What every card event carries now."""
+        return duty.service(self.duty, self.configuration.terminal.merchant, pack, hot_list)
+
+    # --- inside
+
+    def _stamp(self) -> tuple[str, Any, int]:
+        moment = self.moment
+        return moment.at.isoformat(timespec="milliseconds"), moment.trust.value, moment.mono_ms
+
+    def _flush_unwritten(self) -> None:
+        while self.unwritten:
+            self.journal.keep(self.unwritten[0], *self._stamp())
+            self.unwritten.pop(0)
+
+    def _repeat(self, number: str) -> Outcome | None:
+        """The outcome to show again: the same card within seconds, or unsignalled before a restart."""
+        tap = self.configuration.tap
+        recent = self._recent.get(number)
+        if recent is not None and self.moment.mono_ms - recent[0] <= tap.repeat_s * 1000:
+            return recent[1]
+        if recent is None and self.moment.mono_ms - self.started.mono_ms <= tap.restart_repeat_s * 1000:
+            return self._unsignalled(number)
+        return None
+
+    def _unsignalled(self, number: str) -> Outcome | None:
+        for recalled in self.journal.recall(number, 1):
+            rows = (recalled.row, *recalled.outcomes)
+            last, event = rows[-1], rows[0].event
+            if last.seq not in self._unsignalled_rows:
+                return None
+            if isinstance(event, Admitted):
+                return Outcome(Reason(event.reason), True, card=number, seq=last.seq)
+            if isinstance(event, Held) and isinstance(last.event, Done):
+                after = event.balance - event.amount
+                return Outcome(
+                    Reason(event.reason), True, event.amount, after, number, event.card_class, seq=last.seq
+                )
+        return None
+
+    def _recall_hidden(self, uid: str) -> Memory:
+        """A locked chip hides its number: its drafts and lock are found by uid."""
+        tried = False
+        for recalled in self.journal.recall_uid(uid, 1):
+            event = recalled.row.event
+            tried = isinstance(event, LockTried) or (tried and not isinstance(event, Locked))
+        drafts = (draft for draft in self.journal.open_drafts_all() if draft.held.uid == uid)
+        return Memory(open=tuple((draft.row.seq, draft.held) for draft in drafts), lock_tried=tried)
+
+    def _resume(self) -> tuple[duty.OnDuty, duty.OnDuty | None]:
+        """The duty as the journal left it: a shift without a sign-off goes on."""
+        row = self.journal.last_of("SIGN_ON", "SIGN_OFF")
+        defaults = self.configuration.service
+        if row is None or not isinstance(row.event, SignOn | SignOff):
+            return duty.unattributed(defaults, 0), None
+        began = datetime.fromisoformat(row.at).replace(tzinfo=None)
+        last = duty.resumed(row.event.service, began)
+        if isinstance(row.event, SignOff):
+            return duty.unattributed(defaults, last.shift), last
+        return last, last

@@ -1,0 +1,19 @@
+"""Bounds of this room, each with its reason."""
+
+REPEATS_KEPT = 64
+"""Cards whose last outcome can be repeated: a repeat counts within seconds, no door passes more riders in them."""
+
+SERVICE_DAY_ENDS_HOUR = 3
+"""A draft of a service day that ended is closed as GREY: no bus of the city runs at three in the morning (assumption)."""
+
+MEND_INTERVAL_S = 1.0
+"""Between two tries to open what failed: a driver who plugs a reader sees it work within a second."""
+
+PSAM_CHECK_INTERVAL_S = 5.0
+"""Between two questions to an idle PSAM: a restarted pcscd is found before the next rider, at no cost to a tap."""
+
+UNCLEAR_BEFORE_SIGNAL = 3
+"""Failed activations in a row before the rider is told: a card on its way into the field fails once or twice."""
+
+MAILBOX_MAX = 16
+"""New packs and lists waiting for the next gap between taps; one arrives an hour at most."""

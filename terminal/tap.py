@@ -1,0 +1,324 @@
+"""The way of a tap, from the card in the field to the outcome: heal, read, decide, debit, close. Pure.
+
+Everything outside is behind `Desk`: the chips, the journal, the hot list. Each room is entered once
+(ARCHITECTURE.md, The way of a tap; docs/healing.md).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from msgspec.structs import replace as with_
+
+from apdu.errors import LinkLost, Malformed, PsamError, StatusError, Torn
+from apdu.profile import Profile
+from apdu.psam import Psam
+from apdu.purse.debit import Declined, Draft, Order, Receipt, debit
+from apdu.purse.heal import Healing, heal
+from apdu.purse.lock import lock
+from apdu.purse.read import Purse, read, select
+from apdu.script import Script
+from sync.errors import JournalError
+from sync.record import Admitted, Alarm, AnyEvent, Done, Grey, Held, Locked, LockTried, Refused, Service, Void
+from tariffs.asks import Ride
+from tariffs.decide import decide
+from tariffs.pack import Pack
+from tariffs.verdict import Admit, Charge, Reason, Refuse, Warning
+from tariffs.wallet import SettledRide, Wallet
+from terminal import translate
+from terminal.ports import Medium
+
+T = TypeVar("T")
+
+DECLINED = {"poor": Reason.POOR, "replayed": Reason.REPLAYED, "no_key": Reason.FOREIGN_ISSUER}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a tap. `served`: the rider may pass. Amounts in fen, None where there is none.
+
+    `seq`: the journal row to mark as signalled, 0 for none. `trouble`: "", "psam" (open it again) or "journal" (close).
+    """
+
+    reason: Reason
+    served: bool = False
+    amount_fen: int | None = None
+    balance_fen: int | None = None
+    card: str = ""
+    card_class: str = ""
+    warnings: tuple[Warning, ...] = ()
+    why: tuple[tuple[str, str], ...] = ()
+    days: int | None = None
+    seq: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the journal knows of this card.
+
+    `open`: its drafts without an outcome, by row number. `repeat`: the outcome to show again, when the same card comes
+    back within seconds. `lock_tried`: a lock went out and its answer was lost.
+    """
+
+    open: tuple[tuple[int, Held], ...] = ()
+    seen: frozenset[tuple[str, int]] = frozenset()
+    counter_floor: int = 0
+    repeat: Outcome | None = None
+    lock_tried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a tap is told: one reading of the clock, the tables in force, the duty, the card's medium."""
+
+    at: datetime
+    medium: Medium
+    uid: bytes
+    profiles: tuple[Profile, ...]
+    pack: Pack
+    service: Service
+    trip_began_at: datetime | None
+    healed_minutes: int
+
+
+class Desk(Protocol):
+    """The tap's way out."""
+
+    psam: Psam
+
+    def converse(self, script: Script[T], as_held: Callable[[Draft], Held] | None = None) -> T:
+        """Run a conversation with the chips; a draft becomes durable through `as_held`."""
+        ...
+
+    @property
+    def held_seq(self) -> int:
+        """The row of the draft that was held last."""
+        ...
+
+    def keep(self, event: AnyEvent) -> int:
+        """Make a row durable; its number. Raises JournalError."""
+        ...
+
+    def close(self, event: AnyEvent) -> int:
+        """Like `keep`, for the outcome of a debit: never raises; a row that cannot be written is kept in memory, alarm."""
+        ...
+
+    def recall(self, number: str, uid: str) -> Memory:
+        """What is known of the card; by uid where its number is hidden."""
+        ...
+
+    def hot_level(self, number: str) -> int | None:
+        """The hot list's level of a card, None when it is not on the list."""
+        ...
+
+    def staff(self, card: str) -> Outcome:
+        """A driver's card: sign on or off."""
+        ...
+
+
+class Tap:
+    """One visit of one card."""
+
+    def __init__(self, desk: Desk, situation: Situation) -> None:
+        self.desk = desk
+        self.now = situation
+        self.card = ""
+        self.service = situation.service
+
+    def serve(self) -> Outcome:
+        """Serve the card; every trouble becomes an outcome that tells the rider what to do."""
+        if self.now.medium is Medium.STORAGE:
+            return self._guarded(lambda: self._refuse(Reason.NOT_A_PURSE, "storage chip"))
+        if self.now.medium is Medium.UNCLEAR:
+            return Outcome(Reason.ONE_CARD_ONLY)
+        return self._guarded(self._visit)
+
+    def _guarded(self, step: Callable[[], Outcome]) -> Outcome:
+        try:
+            try:
+                return step()
+            except (StatusError, Malformed) as trouble:
+                return self._refuse(Reason.UNREADABLE, str(trouble))
+        except LinkLost:
+            return Outcome(Reason.PRESENT_AGAIN, card=self.card)
+        except PsamError:
+            return Outcome(Reason.OUT_OF_SERVICE, card=self.card, trouble="psam")
+        except JournalError:
+            return Outcome(Reason.OUT_OF_SERVICE, card=self.card, trouble="journal")
+
+    def _visit(self) -> Outcome:
+        purse = self.desk.converse(select(self.now.profiles))
+        if purse is None:
+            return self._refuse(Reason.NOT_A_PURSE, "no application of the profiles")
+        self.card = purse.number
+        self.service = with_(self.service, profile=purse.profile.name)
+        memory = self.desk.recall(purse.number, self.now.uid.hex().upper())
+        if memory.repeat is not None:
+            return memory.repeat
+        try:
+            settled = self._heal(purse, memory)
+        except LinkLost:
+            return Outcome(Reason.PRESENT_SAME_CARD, card=self.card)
+        if purse.locked:
+            return self._locked(purse, memory)
+        purse = self.desk.converse(read(purse))
+        wallet = translate.wallet_of(purse, self.desk.hot_level(purse.number), self.now.at.date())
+        if wallet.card_class == "driver":
+            return self.desk.staff(purse.number)
+        verdict = decide(wallet, self._ride(settled), self.now.at, self.now.pack)
+        if isinstance(verdict, Charge):
+            return self._charge(purse, wallet, verdict, memory)
+        if isinstance(verdict, Admit):
+            return self._admit(verdict, wallet, settled)
+        outcome = self._refuse(verdict.reason, f"level {wallet.hot_level}" if verdict.lock else "")
+        if verdict.lock:
+            self._lock(purse, wallet)
+        return outcome
+
+    # healing
+
+    def _heal(self, purse: Purse, memory: Memory) -> tuple[int, Held] | None:
+        """Settle every open draft of this card; the youngest that is shown to be paid, when it is this ride."""
+        ours: tuple[int, Held] | None = None
+        for seq, row in memory.open:
+            if purse.locked:
+                self.desk.keep(Grey(held=seq, tac="", why="card_locked"))
+            elif row.aid == purse.profile.aid.hex().upper():
+                healing = self.desk.converse(heal(purse, self.desk.psam, translate.open_draft(row)))
+                self._settle(seq, healing)
+                if healing.kind == "DONE" and self._this_ride(row):
+                    ours = (seq, row)
+        return ours
+
+    def _settle(self, seq: int, healing: Healing) -> int:
+        tac = healing.tac.hex().upper()
+        event: AnyEvent
+        if healing.kind == "DONE":
+            event = Done(held=seq, tac=tac, by="prove", mac2="unchecked")
+        elif healing.kind == "VOID":
+            event = Void(held=seq, why=healing.why)
+        else:
+            event = Grey(held=seq, tac=tac, why=healing.why)
+        return self.desk.close(event)
+
+    def _this_ride(self, row: Held) -> bool:
+        age = self.now.at.replace(tzinfo=None) - translate.boarded_at(row)
+        same_trip = row.service.trip == self.service.trip and row.service.vehicle == self.service.vehicle
+        return same_trip and timedelta() <= age <= timedelta(minutes=self.now.healed_minutes)
+
+    def _ride(self, settled: tuple[int, Held] | None) -> Ride:
+        service, healed = self.service, None
+        if settled is not None:
+            row = settled[1]
+            boarded_at = translate.boarded_at(row)
+            healed = SettledRide(row.service.vehicle, row.service.trip, boarded_at, row.amount)
+        return Ride(
+            service.line, service.direction, service.vehicle, service.trip, self.now.trip_began_at, healed=healed
+        )
+
+    # the three verdicts
+
+    def _charge(self, purse: Purse, wallet: Wallet, charge: Charge, memory: Memory) -> Outcome:
+        order = Order(
+            purse,
+            self.desk.psam,
+            charge.amount_fen,
+            translate.purchase_type(charge),
+            self.now.at.strftime(translate.WHEN),
+            lambda opened: translate.compose(purse, charge, self.desk.psam.number, opened),
+            memory.seen,
+            memory.counter_floor,
+        )
+
+        def as_held(draft: Draft) -> Held:
+            return translate.held(draft, charge, wallet, self.now.uid, self.service)
+
+        try:
+            result = self.desk.converse(debit(order), as_held)
+        except Torn as torn:
+            return self._torn(torn, purse, wallet, charge)
+        if isinstance(result, Declined):
+            outcome = self._refuse(DECLINED[result.why], f"{charge.amount_fen} fen")
+            return replace(outcome, amount_fen=charge.amount_fen, balance_fen=result.balance_fen)
+        return self._close(result, wallet, charge)
+
+    def _close(self, receipt: Receipt, wallet: Wallet, charge: Charge) -> Outcome:
+        seq, tac = self.desk.held_seq, receipt.tac.hex().upper()
+        after = receipt.draft.opened.balance_fen - charge.amount_fen
+        if receipt.mac2 == "false":
+            self.desk.close(Grey(held=seq, tac=tac, why="mac2_false"))
+            closed = self.desk.close(Alarm(what="false_card", detail=f"row {seq}: the PSAM refuses MAC2"))
+            return Outcome(Reason.FALSE_CARD, card=self.card, seq=closed)
+        if tac:
+            closed = self.desk.close(Done(held=seq, tac=tac, by="debit", mac2=receipt.mac2))
+        else:
+            closed = self.desk.close(Grey(held=seq, tac="", why="debited_without_tac"))
+        trouble = "psam" if receipt.mac2 == "unchecked" and tac else ""
+        return self._served(charge, wallet, after, closed, trouble)
+
+    def _served(self, charge: Charge, wallet: Wallet, after: int, seq: int, trouble: str = "") -> Outcome:
+        warnings = charge.warnings
+        if after < charge.low_balance_fen:
+            warnings = (Warning.LOW_BALANCE, *warnings)
+        days = (min(wallet.end, wallet.class_end or wallet.end) - self.now.at.date()).days
+        return Outcome(
+            charge.reason,
+            True,
+            charge.amount_fen,
+            after,
+            self.card,
+            wallet.card_class,
+            warnings,
+            charge.why,
+            days,
+            seq,
+            trouble,
+        )
+
+    def _torn(self, torn: Torn, purse: Purse, wallet: Wallet, charge: Charge) -> Outcome:
+        """The debit's outcome is not known: a card that still answers is healed at once, another at its next visit."""
+        again = Outcome(Reason.PRESENT_SAME_CARD, card=self.card)
+        if isinstance(torn.cause, LinkLost):
+            return again
+        seq, draft = self.desk.held_seq, torn.draft
+        row = translate.held(draft, charge, wallet, self.now.uid, self.service)
+        try:
+            healing = self.desk.converse(heal(purse, self.desk.psam, translate.open_draft(row)))
+        except (LinkLost, StatusError, Malformed):
+            return again
+        closed = self._settle(seq, healing)
+        if healing.kind == "DONE":
+            return self._served(charge, wallet, draft.opened.balance_fen - charge.amount_fen, closed)
+        return Outcome(Reason.PRESENT_AGAIN, card=self.card)
+
+    def _admit(self, admit: Admit, wallet: Wallet, settled: tuple[int, Held] | None) -> Outcome:
+        names, row = settled or (0, None)
+        seq = self.desk.keep(Admitted(card=self.card, reason=admit.reason.value, names=names, service=self.service))
+        paid = (row.amount, row.balance - row.amount) if row else (None, None)
+        return Outcome(admit.reason, True, paid[0], paid[1], self.card, wallet.card_class, seq=seq)
+
+    def _refuse(self, reason: Reason, detail: str = "") -> Outcome:
+        uid = self.now.uid.hex().upper()
+        event = Refused(card=self.card, uid=uid, reason=reason.value, detail=detail, service=self.service)
+        return Outcome(reason, card=self.card, seq=self.desk.keep(event))
+
+    # locking
+
+    def _locked(self, purse: Purse, memory: Memory) -> Outcome:
+        if memory.lock_tried:
+            self.desk.keep(Locked(card=self.card, uid=self.now.uid.hex().upper(), by="select"))
+        return self._refuse(Reason.LOCKED)
+
+    def _lock(self, purse: Purse, wallet: Wallet) -> None:
+        """Lock a listed card's application; after a lost answer its next SELECT tells."""
+        card, uid, aid = self.card, self.now.uid.hex().upper(), purse.profile.aid.hex().upper()
+        self.desk.keep(LockTried(card=card, uid=uid, aid=aid, level=wallet.hot_level or 0))
+        try:
+            if self.desk.converse(lock(purse, self.desk.psam)):
+                self.desk.keep(Locked(card=card, uid=uid, by="answer"))
+        except LinkLost:
+            pass  # LOCK_TRIED stands open
+
+

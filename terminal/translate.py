@@ -1,0 +1,146 @@
+"""Between the chips' words and the tariffs': a purse becomes a wallet, a verdict becomes records for the card.
+
+The one file that knows both rooms. Pure.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from apdu.purse.debit import COMPOSITE, SIMPLE, Draft, Opened
+from apdu.purse.heal import Open
+from apdu.purse.read import Purse
+from sync.record import Held, Service
+from tariffs.verdict import Charge
+from tariffs.wallet import LastRide, Wallet
+
+WHEN = "%Y%m%d%H%M%S"
+CONCESSIONS = ("student", "senior", "senior_free", "love")
+RIDE_MEMBERS = ("line", "direction", "vehicle", "boarded_at")
+
+
+def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
+    """What the tariffs know of this card. `hot_level` as the hot list says; `today` the service day."""
+    profile = purse.profile
+    card_class = profile.classes.get(str(purse.fact("main_type")), "")
+    end = purse.fact("end") or date.max
+    if profile.until is not None:
+        end = min(end, profile.until)
+    return Wallet(
+        number=purse.number,
+        scheme="tunion" if profile.scheme == "tunion" else "jiaxing",
+        card_class=card_class,
+        city=str(purse.fact("city") or ""),
+        issuer=str(purse.fact("issuer") or ""),
+        start=purse.fact("start") or date.min,
+        end=end,
+        enabled=purse.fact("enable") != "00",
+        composite=profile.composite and all(name in purse.files for name in _proofs(purse)),
+        simple=profile.simple,
+        composite_locked=purse.fact("composite_lock") not in (None, "00"),
+        application_locked=purse.locked,
+        hot_level=hot_level,
+        last_ride=last_ride(purse),
+        class_end=purse.fact("class_end") if card_class in CONCESSIONS else None,
+    )
+
+
+def last_ride(purse: Purse) -> LastRide | None:
+    """The ride that the composite record tells of; None when it tells none or another city wrote what we cannot read."""
+    values = purse.fact("ride")
+    if values is None or any(values.get(name) is None for name in RIDE_MEMBERS):
+        return None
+    return LastRide(
+        line=values["line"],
+        direction=values["direction"],
+        vehicle=values["vehicle"],
+        boarded_at=values["boarded_at"],
+        first_boarded_at=values.get("first_boarded_at") or values["boarded_at"],
+        taps=values.get("taps", 1),
+        transfers=values.get("transfers", 0),
+        amount_fen=values.get("amount") or 0,
+        leg_group=values.get("leg_group") or "",
+    )
+
+
+def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[bytes, ...]:
+    """The records to cache with this debit, one for each of the profile's caches. `psam` 12 digits."""
+    ride = charge.ride
+    common: dict[str, Any] = {
+        "line": ride.line,
+        "direction": ride.direction,
+        "vehicle": ride.vehicle,
+        "boarded_at": ride.boarded_at,
+        "first_boarded_at": ride.first_boarded_at,
+        "taps": ride.taps,
+        "transfers": ride.transfers,
+        "leg_group": ride.leg_group,
+        "amount": charge.amount_fen,
+        "balance_after": opened.balance_fen - charge.amount_fen,
+        "marked_fare": charge.cash_fare_fen,
+        "psam": psam,
+        "terminal": psam.zfill(16),
+    }
+    records = []
+    for cache in purse.profile.caches:
+        before = purse.files.get(cache.proof, {})
+        records.append(cache.layout.build({**before, **common, **cache.fixed}))
+    return tuple(records)
+
+
+def held(draft: Draft, charge: Charge, wallet: Wallet, uid: bytes, service: Service) -> Held:
+    """The durable row of a draft: what the issuer's file, the TAC check and healing need."""
+    order, opened, purse = draft.order, draft.opened, draft.order.purse
+    return Held(
+        card=purse.number,
+        uid=uid.hex().upper(),
+        aid=purse.profile.aid.hex().upper(),
+        main_type=str(purse.fact("main_type")),
+        sub_type=str(purse.fact("sub_type")),
+        card_valid=_day(purse.fact("end")),
+        app_start=_day(purse.fact("start")),
+        app_valid=_day(purse.fact("end")),
+        counter=opened.counter,
+        psam=order.psam.number,
+        psam_counter=draft.psam_counter,
+        balance=opened.balance_fen,
+        amount=order.amount_fen,
+        when=order.when,
+        type=order.type,
+        key_version=opened.key_version.hex().upper(),
+        algorithm=opened.algorithm.hex().upper(),
+        random=opened.random.hex().upper(),
+        mac1=draft.mac1.hex().upper(),
+        serial_factor=purse.serial.hex().upper(),
+        issuer_factor=purse.issuer_factor.hex().upper(),
+        cached=[record.hex().upper() for record in draft.records],
+        scheme=purse.profile.scheme,
+        card_class=wallet.card_class,
+        reason=charge.reason.value,
+        product=charge.product,
+        cash_fare=charge.cash_fare_fen,
+        service=service,
+    )
+
+
+def open_draft(row: Held) -> Open:
+    """A held row as healing needs it."""
+    cached = tuple(bytes.fromhex(record) for record in row.cached)
+    return Open(row.type, row.counter, row.amount, row.when, row.psam, cached)
+
+
+def purchase_type(charge: Charge) -> str:
+    """06 or 09."""
+    return COMPOSITE if charge.composite else SIMPLE
+
+
+def boarded_at(row: Held) -> datetime:
+    """When the held tap was, local wall clock (naive) as under the TAC."""
+    return datetime.strptime(row.when, WHEN)
+
+
+def _proofs(purse: Purse) -> list[str]:
+    return [cache.proof for cache in purse.profile.caches if cache.proof]
+
+
+def _day(value: date | None) -> str:
+    return value.strftime("%Y%m%d") if value else "00000000"
