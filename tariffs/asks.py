@@ -10,9 +10,9 @@ from tariffs.wallet import SettledRide
 class Ride:
     """A tap on a bus. `trip` names this service trip on this vehicle; it changes at each sign-on.
 
-    `line`: the pack's route_id, "" while nobody signed on. `trip_began_at`: the sign-on's local wall clock (naive), None when
-    nobody signed on; with it the tariffs tell a second tap in this trip from a later trip on the same vehicle.
-    `healed`: a torn tap of this card that was settled as DONE a moment ago, if there was one.
+    `line`: the pack's route_id, "" while nobody signed on. `trip_began_at`: the sign-on's local wall clock (naive),
+    None when nobody signed on; with it the tariffs tell a second tap in this trip from a later trip on the same
+    vehicle. `healed`: a torn tap of this card that was settled as DONE a moment ago, if there was one.
     """
 
     line: str

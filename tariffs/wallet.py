@@ -32,10 +32,9 @@ class Wallet:
     `number`: 20 digits. `scheme`: "jiaxing", "tunion" … (the profile's). `card_class`: the field's word for the class
     ("ordinary", "student", "senior", "senior_free", "love", "driver"), "" when the chip's code is not in the profile.
     `city`: 4 digits. `issuer`: hex of the chip's issuer id. `hot_level`: the hot list's level, None when not listed.
-    `composite`: the application can take a composite purchase. `simple`: it can take a simple one.
-    `start` and `end`: the application's first and last valid day. `class_end`: the last day on which the class's concession
-    holds, None when the card bears no such date of its own.
-    `last_ride`: None when the chip has none or it could not be made out.
+    `composite`: the application can take a composite purchase. `simple`: it can take a simple one. `start` and `end`:
+    the application's first and last valid day. `class_end`: the last day on which the class's concession holds, None
+    when the card bears no such date of its own. `last_ride`: None when the chip has none or it could not be made out.
     """
 
     number: str

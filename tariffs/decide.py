@@ -1,0 +1,230 @@
+"""The verdict on a tap: `decide(wallet, ask, moment, tables)`, a function of what it is told."""
+
+from datetime import date, datetime, timedelta
+
+from tariffs.asks import Ride
+from tariffs.limits import TRANSFERS_COUNTED_MAX
+from tariffs.money import yuan_en, yuan_zh
+from tariffs.pack import Pack
+from tariffs.rules import LOCAL
+from tariffs.terms import Price, Repeat, Terms
+from tariffs.verdict import Admit, Charge, Reason, Refuse, Verdict, Warning
+from tariffs.wallet import LastRide, SettledRide, Wallet
+
+NUMBER_DIGITS = 20
+ZERO = timedelta()
+
+
+def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict:
+    """Decide on one tap at `moment` (local wall clock, aware; its date chooses the tables). The first row decides:
+
+    ====  ==========================================  ================================================
+    no.   what holds                                  verdict
+    ====  ==========================================  ================================================
+    1     the application is locked                   Refuse LOCKED
+    2     a number that is no card's                  Refuse JUNK_NUMBER
+    3     on the hot list                             Refuse HOT_LISTED; lock where the level orders it
+    4     the application is not enabled              Refuse NOT_ENABLED
+    5     family unknown, or its issuer not listed    Refuse FOREIGN_ISSUER
+    6     its city not listed                         Refuse FOREIGN_CITY
+    7     before the start date                       Refuse NOT_YET_VALID
+    8     after the end date (the last day is valid)  Refuse EXPIRED
+    9     the composite record bears its lock flag    Refuse COMPOSITE_LOCKED
+    10    local card of a class without terms         Refuse CLASS_NOT_SERVED
+    11    no purchase that the terms allow            Refuse NOT_A_PURSE
+    12    this ride was paid and torn, healed now     Admit HEALED
+    13    no fare for the route                       Refuse FARE_UNKNOWN
+    14    second tap in the same ride, too many taps  Refuse PASSED_BACK
+    15    second tap in the same ride                 Charge GROUP or REPEAT_FULL_FARE
+    16    a cheaper transfer                          Charge TRANSFER
+    17    otherwise                                   Charge FARE, CONCESSION, FREE_CLASS or INTEROP
+    ====  ==========================================  ================================================
+
+    **A clock behind the card's last boarding.** Clocks of two vehicles differ a little: up to `clock_tolerance`
+    counts as no time at all. Beyond it the card's record is no evidence of when: no second tap and no transfer, the
+    plain fare of the class, never more. A healed ride is told by its trip, so a clock that went back does not charge
+    it again.
+    """
+    now = moment.replace(tzinfo=None, microsecond=0)
+    today = now.date()
+    terms = _terms(wallet, today, tables)
+    if isinstance(terms, Refuse):
+        return terms
+    if not wallet.composite and (terms.always_composite or not wallet.simple):
+        return Refuse(Reason.NOT_A_PURSE)
+    if ask.healed is not None and _is_this_ride(ask.healed, ask, now, tables):
+        return Admit(Reason.HEALED)
+    why: tuple[tuple[str, str], ...] = ()
+    if terms.expired_as and wallet.class_end is not None and wallet.class_end < today:
+        why = ((f"{terms.name_zh}优惠已到期", f"{terms.name_en}: the concession has ended"),)
+        ordinary = tables.local[terms.expired_as].at(today)
+        if ordinary is None:
+            return Refuse(Reason.CLASS_NOT_SERVED)
+        terms = ordinary
+    price = _price(terms, ask.line or tables.unattributed_route, tables)
+    if price is None:
+        return Refuse(Reason.FARE_UNKNOWN)
+    why += price.why
+    last = wallet.last_ride
+    if last is not None and _is_second_tap(last, ask, now, tables):
+        return _second_tap(wallet, ask, now, tables, terms, price, last, why)
+    fare = None if last is None else _transfer_fare(wallet, now, tables, terms, price, last)
+    if last is None or fare is None:
+        ride = _ride(ask, now, now, 1, 0, price.amount_fen, price)
+        return _charge(wallet, today, tables, terms, price, price.reason, ride, why)
+    transfers = min(last.transfers + 1, TRANSFERS_COUNTED_MAX)
+    ride = _ride(ask, now, last.first_boarded_at, 1, transfers, fare, price)
+    why += ((f"换乘 {yuan_zh(fare)}", f"transfer: {yuan_en(fare)}") if fare else ("免费换乘", "free transfer"),)
+    return _charge(wallet, today, tables, terms, price, Reason.TRANSFER, ride, why)
+
+
+def _terms(wallet: Wallet, today: date, tables: Pack) -> Terms | Refuse:
+    """Rows 1 to 10: may this card ride at all, and on what terms."""
+    if wallet.application_locked:
+        return Refuse(Reason.LOCKED)
+    number = wallet.number
+    if len(number) != NUMBER_DIGITS or not (number.isascii() and number.isdigit()) or number in tables.junk_numbers:
+        return Refuse(Reason.JUNK_NUMBER)
+    if wallet.hot_level is not None:
+        return Refuse(Reason.HOT_LISTED, lock=tables.hot_locks.get(wallet.hot_level, False))
+    if not wallet.enabled:
+        return Refuse(Reason.NOT_ENABLED)
+    scheme = tables.schemes.get(wallet.scheme)
+    if scheme is None:
+        return Refuse(Reason.FOREIGN_ISSUER)
+    listed = scheme.accepted.get(wallet.issuer if scheme.by_issuer else wallet.city)
+    accepted = None if listed is None else listed.at(today)
+    if not accepted:
+        return Refuse(Reason.FOREIGN_ISSUER if scheme.by_issuer else Reason.FOREIGN_CITY)
+    if today < wallet.start:
+        return Refuse(Reason.NOT_YET_VALID)
+    if today > wallet.end:
+        return Refuse(Reason.EXPIRED)
+    if wallet.composite_locked:
+        return Refuse(Reason.COMPOSITE_LOCKED)
+    editions = tables.local.get(wallet.card_class) if accepted == LOCAL else tables.visiting.get(accepted)
+    terms = None if editions is None else editions.at(today)
+    return Refuse(Reason.CLASS_NOT_SERVED) if terms is None else terms
+
+
+def _price(terms: Terms, line: str, tables: Pack) -> Price | None:
+    network = tables.routes.get(line)
+    return None if network is None else terms.prices.get(network)
+
+
+def _since(then: datetime, now: datetime, tables: Pack) -> timedelta | None:
+    """The time passed; none at all within the clocks' tolerance; None when `then` lies further ahead of our clock."""
+    passed = now - then
+    if passed >= ZERO:
+        return passed
+    return ZERO if -passed <= tables.clock_tolerance else None
+
+
+def _is_this_ride(healed: SettledRide, ask: Ride, now: datetime, tables: Pack) -> bool:
+    """Whether the healed tap paid for this very boarding: same trip, and not longer ago than the window.
+
+    A named trip is evidence enough when the clock went back. Without one only the clock's tolerance is allowed.
+    """
+    if healed.vehicle != ask.vehicle or healed.trip != ask.trip:
+        return False
+    passed = now - healed.boarded_at.replace(tzinfo=None)
+    return passed <= tables.healed_window and (bool(ask.trip) or -passed <= tables.clock_tolerance)
+
+
+def _is_second_tap(last: LastRide, ask: Ride, now: datetime, tables: Pack) -> bool:
+    """Whether the card's last boarding was on this vehicle and in this trip.
+
+    A sign-on that lies ahead of our clock says nothing about the trip, then the window alone decides.
+    """
+    if not ask.vehicle or last.vehicle != ask.vehicle:
+        return False
+    passed = _since(last.boarded_at, now, tables)
+    if passed is None or passed > tables.same_ride_window:
+        return False
+    began = ask.trip_began_at
+    return began is None or began > now or last.boarded_at >= began
+
+
+def _second_tap(
+    wallet: Wallet,
+    ask: Ride,
+    now: datetime,
+    tables: Pack,
+    terms: Terms,
+    price: Price,
+    last: LastRide,
+    why: tuple[tuple[str, str], ...],
+) -> Verdict:
+    """Rows 14 and 15. The transfer window stays as the first tap of the ride opened it."""
+    taps = max(last.taps, 1) + 1
+    if terms.repeat is Repeat.REFUSE or taps > terms.taps_max:
+        return Refuse(Reason.PASSED_BACK)
+    full = terms.repeat is Repeat.FULL_FARE
+    fare = price.cash_fare_fen if full else price.amount_fen
+    ride = _ride(ask, now, last.first_boarded_at, taps, last.transfers, fare, price)
+    if full:
+        why = ((f"本车第{taps}次刷卡 全价 {yuan_zh(fare)}", f"tap {taps} on this vehicle: full fare {yuan_en(fare)}"),)
+    else:
+        why += ((f"本车第{taps}次刷卡", f"tap {taps} on this vehicle"),)
+    reason = Reason.REPEAT_FULL_FARE if full else Reason.GROUP
+    return _charge(wallet, now.date(), tables, terms, price, reason, ride, why)
+
+
+def _transfer_fare(
+    wallet: Wallet, now: datetime, tables: Pack, terms: Terms, price: Price, last: LastRide
+) -> int | None:
+    """What this boarding costs as a transfer; None when it is none, or none that is cheaper than the fare.
+
+    The card must be able to record it, and the window must have been opened by a boarding that was paid.
+    """
+    if not terms.transfers or not wallet.composite or (last.transfers == 0 and last.amount_fen == 0):
+        return None
+    passed = _since(last.first_boarded_at, now, tables)
+    if passed is None or _since(last.boarded_at, now, tables) is None:
+        return None
+    before = last.leg_group
+    if not before:
+        earlier = _price(terms, last.line, tables)
+        if earlier is None:
+            return None
+        before = earlier.group
+    rules = tables.transfers.find(before, price.group, last.transfers + 1, int(passed.total_seconds()))
+    fares = [terms.transfer_fares[rule.product] for rule in rules if rule.product in terms.transfer_fares]
+    fare = min(fares, default=price.amount_fen)
+    return fare if fare < price.amount_fen else None
+
+
+def _ride(
+    ask: Ride, now: datetime, first: datetime, taps: int, transfers: int, amount_fen: int, price: Price
+) -> LastRide:
+    return LastRide(ask.line, ask.direction, ask.vehicle, now, first, taps, transfers, amount_fen, price.group)
+
+
+def _charge(
+    wallet: Wallet,
+    today: date,
+    tables: Pack,
+    terms: Terms,
+    price: Price,
+    reason: Reason,
+    ride: LastRide,
+    why: tuple[tuple[str, str], ...],
+) -> Charge:
+    """The charge for `ride`. Composite where the terms or a free ride want the record and the card can."""
+    wanted = terms.keeps_record or ride.amount_fen == 0 or not wallet.simple
+    warnings: tuple[Warning, ...] = ()
+    if terms.expired_as and wallet.class_end is not None and wallet.class_end - today <= tables.ends_soon:
+        warnings = (Warning.CONCESSION_ENDS_SOON,)
+    if wallet.end - today <= tables.ends_soon:
+        warnings += (Warning.CARD_ENDS_SOON,)
+    return Charge(
+        amount_fen=ride.amount_fen,
+        reason=reason,
+        composite=wanted and wallet.composite,
+        cash_fare_fen=price.cash_fare_fen,
+        product=price.product,
+        ride=ride,
+        warnings=warnings,
+        low_balance_fen=tables.low_balance_fen,
+        why=why,
+    )

@@ -1,0 +1,55 @@
+"""Bounds of this room, each with its reason. What a pack says beyond them is a fault, not a fare."""
+
+AMOUNT_MAX_FEN = 100_000
+"""No single fare on a bus or boat reaches 1,000 yuan; a larger amount in a table is a slip of the pen."""
+
+PACK_FILES_MAX = 200
+"""A pack has about 30 tables; dated editions of each leave room."""
+
+PACK_FILE_BYTES_MAX = 8 * 1024 * 1024
+"""One table: stops.txt of a whole province is 4 MB."""
+
+PACK_BYTES_MAX = 32 * 1024 * 1024
+"""A whole pack in memory while it is checked: half of the device's resident budget of 60 MiB."""
+
+TABLE_ROWS_MAX = 200_000
+"""Rows of one GTFS table: 100,000 stops or leg rules must open; twice that is a mistake."""
+
+COLUMNS_MAX = 100
+"""Columns of one GTFS table: the widest in the specification has 20, agencies add some of their own."""
+
+IDENTIFIER_CHARS_MAX = 64
+"""Characters of an id: they go into journal rows, a few dozen bytes each."""
+
+TEXT_CHARS_MAX = 400
+"""Characters of a name or a source: what a person reads in a line or two."""
+
+TERMS_MAX = 500
+"""Dated classes and rates of other cities' cards together; each is priced on every network when the pack opens."""
+
+PRICES_MAX = 1_000_000
+"""Classes times the leg rules that their networks match, priced when a pack opens: 10 classes by 100,000 rules."""
+
+ACCEPTED_MAX = 5_000
+"""Entries of the allow-list; T-Union has about 330 cities."""
+
+JUNK_NUMBERS_MAX = 1_000
+"""Card numbers that are no cards; three are known from real uploads."""
+
+HOT_LEVELS_MAX = 100
+"""The hot list's level has two digits (docs/cards.md, "Back-office files")."""
+
+TAPS_MAX = 50
+"""Taps of one card in one ride: a school class; the card's record counts to 255."""
+
+TRANSFERS_COUNTED_MAX = 255
+"""The card's record has one byte for transfers; beyond it the count stands still."""
+
+DURATION_MAX_SECONDS = 7 * 86_400
+"""A transfer window of more than a week is a pass, not a transfer."""
+
+FAULTS_MAX = 200
+"""Faults told at once: more than a technician mends in one go, and a bound on what a hostile file makes us say."""
+
+VALUE_SHOWN_MAX = 60
+"""Characters of a faulty value that are shown: enough to recognise it, too few to flood a screen."""

@@ -1,0 +1,99 @@
+"""A tariff pack: the tables of fares and rules, checked as a whole and compiled so that a tap only looks things up.
+
+A pack is a set of files: the GTFS files (tariffs/fares/gtfs.py), `pack.toml` for what holds for every card and
+`classes.toml` for what GTFS cannot say of a class of cards. Whoever reads the folder or the zip passes names and
+bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from tariffs.dated import Dated
+from tariffs.fares.gtfs import read_feed
+from tariffs.fares.match import Transfers
+from tariffs.fares.price import price_classes
+from tariffs.faults import Findings
+from tariffs.limits import PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX
+from tariffs.rules import Scheme, read_classes, read_rules
+from tariffs.terms import Terms
+from tariffs.toml import TomlFile
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """All that `decide` looks up. Immutable; several may be held at once, one for each day in force (tariffs/dated.py).
+
+    `routes`: route to network. `schemes`: the allow-list by card family. `local`: class to terms; `visiting`: the
+    terms that the allow-list names. `hot_locks`: hot-list level to "lock the card". `unverified`: (file, line,
+    source) of each value that nobody has confirmed.
+    """
+
+    version: str
+    in_force_from: date
+    unattributed_route: str
+    junk_numbers: frozenset[str]
+    hot_locks: Mapping[int, bool]
+    routes: Mapping[str, str]
+    schemes: Mapping[str, Scheme]
+    local: Mapping[str, Dated[Terms]]
+    visiting: Mapping[str, Dated[Terms]]
+    transfers: Transfers
+    low_balance_fen: int
+    ends_soon: timedelta
+    healed_window: timedelta
+    same_ride_window: timedelta
+    clock_tolerance: timedelta
+    unverified: tuple[tuple[str, int, str], ...]
+
+
+def parse_pack(files: Mapping[str, bytes]) -> Pack:
+    """Read a pack from its files (name to bytes). Names that no table has are left alone.
+
+    Raises PackFaults with everything that is wrong, and nothing else, whatever the bytes are.
+    """
+    findings = Findings()
+    _check_sizes(files, findings)
+    for file in ("pack.toml", "classes.toml"):
+        if file not in files:
+            findings.add(file, 0, "", "", "缺少此文件", "this file is missing")
+    findings.raise_if_any()
+    feed = read_feed(files, findings)
+    pack_file = TomlFile("pack.toml", files["pack.toml"], findings)
+    class_file = TomlFile("classes.toml", files["classes.toml"], findings)
+    rules = read_rules(pack_file, feed.routes) if not pack_file.broken else None
+    classes = read_classes(class_file, feed) if not class_file.broken else None
+    findings.raise_if_any()
+    assert rules is not None and classes is not None, "a file that is not read leaves a fault"
+    local, visiting = price_classes(feed, classes, rules.visiting, findings)
+    findings.raise_if_any()
+    return Pack(
+        version=rules.version,
+        in_force_from=rules.in_force_from,
+        unattributed_route=rules.unattributed_route,
+        junk_numbers=rules.junk_numbers,
+        hot_locks=rules.hot_locks,
+        routes=feed.routes,
+        schemes=rules.schemes,
+        local=local,
+        visiting=visiting,
+        transfers=Transfers(feed.transfer_rules),
+        low_balance_fen=rules.low_balance_fen,
+        ends_soon=rules.ends_soon,
+        healed_window=rules.healed_window,
+        same_ride_window=rules.same_ride_window,
+        clock_tolerance=rules.clock_tolerance,
+        unverified=(*feed.unverified, *pack_file.unverified, *class_file.unverified),
+    )
+
+
+def _check_sizes(files: Mapping[str, bytes], findings: Findings) -> None:
+    if len(files) > PACK_FILES_MAX:
+        findings.add("", 0, "", len(files), f"文件多于 {PACK_FILES_MAX} 个", f"more than {PACK_FILES_MAX} files")
+    if sum(map(len, files.values())) > PACK_BYTES_MAX:
+        findings.add("", 0, "", "", f"共超过 {PACK_BYTES_MAX} 字节", f"more than {PACK_BYTES_MAX} bytes together")
+    for file, raw in files.items():
+        if len(raw) > PACK_FILE_BYTES_MAX:
+            findings.add(
+                file, 0, "", len(raw), f"超过 {PACK_FILE_BYTES_MAX} 字节", f"more than {PACK_FILE_BYTES_MAX} bytes"
+            )
