@@ -20,7 +20,7 @@ class Fault:
         """The fault in one line; `language` "zh" or "en"."""
         if language == "zh":
             where = f"第 {self.line} 行 " if self.line else ""
-            return f"{where}{self.place}{f' = {self.value}' if self.value else ''}:{self.zh}"
+            return f"{where}{self.place}{f' = {self.value}' if self.value else ''}：{self.zh}"
         where = f"line {self.line}: " if self.line else ""
         return f"{where}{self.place}{f' = {self.value}' if self.value else ''}: {self.en}"
 

@@ -4,6 +4,7 @@ A plain scan for headers and keys; it is asked only for keys that the TOML parse
 oddly that the scan misses one costs the line number, nothing else.
 """
 
+
 def key_lines(text: str) -> dict[str, int]:
     """Line numbers from 1 of tables and keys: "terminal", "terminal.number", "duty[2]", "duty[2].card"."""
     lines: dict[str, int] = {}
