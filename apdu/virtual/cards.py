@@ -112,7 +112,9 @@ def image(card: Card) -> dict[str, Any]:
     purse, chip = card.purse, card.chip
     spec = card.spec
     picture: dict[str, Any] = {"spec": spec.to_json(), "number20": spec.number20, "uid": card.uid.hex().upper()}
-    if purse is None or chip is None:
+    if chip is not None:
+        picture["draws"] = chip.chance.draws
+    if purse is None:
         return picture
     memory = purse.memory
     proof = memory.proof
@@ -132,7 +134,6 @@ def image(card: Card) -> dict[str, Any]:
         "last_counter": proof.counter if proof else None,
         "last_mac": proof.mac.hex().upper() if proof else "",
         "last_tac": proof.tac.hex().upper() if proof else "",
-        "draws": chip.chance.draws,
     }
 
 
@@ -140,7 +141,9 @@ def restore(picture: Mapping[str, Any], seed: int = 0) -> Card:
     """A card from its image. Raises KeyError, ValueError or TypeError (BadSpec among them) on a damaged image."""
     card = personalise(CardSpec.from_json(picture["spec"]), seed)
     purse, chip = card.purse, card.chip
-    if purse is None or chip is None:
+    if chip is not None:
+        chip.chance.draws = int(picture["draws"])
+    if purse is None:
         return card
     proof = None
     if picture["last_type"] is not None:
@@ -159,5 +162,4 @@ def restore(picture: Mapping[str, Any], seed: int = 0) -> Card:
         if not isinstance(file, Records):
             raise ValueError(f"records of a file that has none: {sfi}")
         file.records = [bytes.fromhex(one) for one in records]
-    chip.chance.draws = int(picture["draws"])
     return card
