@@ -13,7 +13,7 @@ from config.hotlist import HotList
 from config.model import Configuration
 from sync.errors import JournalError
 from sync.journal import Journal
-from sync.record import UNHEALED, Admitted, AnyEvent, Done, Grey, Held, Locked, LockTried, SignOff, SignOn
+from sync.record import UNHEALED, Admitted, AnyEvent, Done, Grey, Held, Locked, LockTried, Service, SignOff, SignOn
 from tariffs.verdict import Reason
 from terminal import duty
 from terminal.limits import REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
@@ -39,7 +39,9 @@ class Desk:
         self._held_seq = 0
         self._recent: dict[str, tuple[int, Outcome]] = {}
         self._unsignalled_rows = range(journal.signalled + 1, journal.last_seq + 1)
-        self.duty, self._last_duty = self._resume()
+        self._shifts = self._signed_on_at = 0
+        self._last_duty: duty.OnDuty | None = None
+        self.duty = self._resume()
 
     # --- the chips
 
@@ -131,7 +133,7 @@ class Desk:
         old = [
             draft
             for draft in self.journal.open_drafts_all()
-            if not draft.greyed and datetime.fromisoformat(draft.row.at) < border
+            if datetime.fromisoformat(draft.row.at) < border
         ]
         for draft in old:
             self.keep(Grey(held=draft.row.seq, tac="", why=UNHEALED))
@@ -154,18 +156,19 @@ class Desk:
                 return Outcome(Reason.SIGNED_OFF, card=card, seq=self.journal.last_seq)
         last = self._last_duty if self._last_duty is not None and self._last_duty.driver == card else None
         chosen = duty.next_duty(duties, last, at)
-        self.duty = duty.signed_on(chosen, card, self.duty.shift + 1, self.configuration.service.vehicle, at)
+        self._shifts += 1
+        self.duty = duty.signed_on(chosen, card, self._shifts, self.configuration.service.vehicle, at)
         self._last_duty = self.duty
-        seq = self.keep(SignOn(card=card, service=self.service("", "")))
-        return Outcome(Reason.SIGNED_ON, card=card, seq=seq)
+        self._signed_on_at = self.keep(SignOn(card=card, service=self.service("", "")))
+        return Outcome(Reason.SIGNED_ON, card=card, seq=self._signed_on_at)
 
     def sign_off(self, by: str) -> None:
         """Close the running shift with its totals. Raises JournalError."""
-        totals = self.journal.totals(self.duty.shift)
-        self.keep(SignOff(card=self.duty.driver, by=by, service=self.service("", ""), **totals.as_row()))
-        self.duty = duty.unattributed(self.configuration.service, self.duty.shift)
+        totals = self.journal.totals(self._signed_on_at, self.duty.shift)
+        self.keep(SignOff(card=self.duty.driver, by=by, service=self.service("", ""), **totals._asdict()))
+        self.duty = duty.unattributed(self.configuration.service)
 
-    def service(self, pack: str, hot_list: str) -> Any:
+    def service(self, pack: str, hot_list: str) -> Service:
         """What every card event carries now."""
         return duty.service(self.duty, self.configuration.terminal.merchant, pack, hot_list)
 
@@ -214,14 +217,14 @@ class Desk:
         drafts = (draft for draft in self.journal.open_drafts_all() if draft.held.uid == uid)
         return Memory(open=tuple((draft.row.seq, draft.held) for draft in drafts), lock_tried=tried)
 
-    def _resume(self) -> tuple[duty.OnDuty, duty.OnDuty | None]:
+    def _resume(self) -> duty.OnDuty:
         """The duty as the journal left it: a shift without a sign-off goes on."""
-        row = self.journal.last_of("SIGN_ON", "SIGN_OFF")
-        defaults = self.configuration.service
-        if row is None or not isinstance(row.event, SignOn | SignOff):
-            return duty.unattributed(defaults, 0), None
-        began = datetime.fromisoformat(row.at).replace(tzinfo=None)
-        last = duty.resumed(row.event.service, began)
-        if isinstance(row.event, SignOff):
-            return duty.unattributed(defaults, last.shift), last
-        return last, last
+        row = self.journal.last_duty()
+        if row is not None and isinstance(row.event, SignOn | SignOff):
+            began = datetime.fromisoformat(row.at).replace(tzinfo=None)
+            self._last_duty = duty.resumed(row.event.service, began)
+            self._shifts = self._last_duty.shift
+            if isinstance(row.event, SignOn):
+                self._signed_on_at = row.seq
+                return self._last_duty
+        return duty.unattributed(self.configuration.service)

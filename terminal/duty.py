@@ -25,9 +25,9 @@ class OnDuty:
     began_at: datetime | None = None
 
 
-def unattributed(defaults: Defaults, shift: int) -> OnDuty:
-    """Nobody is signed on: the configuration's line and vehicle."""
-    return OnDuty(shift, defaults.line, defaults.direction, defaults.vehicle)
+def unattributed(defaults: Defaults) -> OnDuty:
+    """Nobody is signed on: the configuration's line and vehicle, shift 0."""
+    return OnDuty(0, defaults.line, defaults.direction, defaults.vehicle)
 
 
 def resumed(service: Service, began_at: datetime) -> OnDuty:

@@ -48,6 +48,7 @@ class Plugs:
     face: Face
     signal: Callable[[Outcome], Signal]
     status: Callable[["Device"], Status]
+    on_tap: Callable[[], None]
     software: str
     sqlite: str
 
@@ -65,7 +66,6 @@ class Device:
         self.plugs = plugs
         self.mode = Mode.STARTING
         self.troubles: dict[str, str] = {}
-        self.tapped = threading.Event()
         self._mailbox: Queue[Callable[[Tables], Tables]] = Queue(MAILBOX_MAX)
         self._reader: ContactlessReader | None = None
         self._slot: ContactSlot | None = None
@@ -144,7 +144,7 @@ class Device:
         outcome = Tap(self.desk, situation).serve()
         self.plugs.face.show(self.plugs.signal(outcome))
         self.desk.remember(outcome, moment.mono_ms)
-        self.tapped.set()
+        self.plugs.on_tap()
         self._after_tap(outcome)
         return outcome
 
@@ -215,7 +215,7 @@ class Device:
         moment = self.plugs.clock.read()
         self.desk.begin(moment, None)
         try:
-            self.desk.journal.flush()
+            self.desk.journal.idle()
             day = moment.at.strftime("%Y%m%d%H")
             if day != self._last_day:
                 self._last_day = day

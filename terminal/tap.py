@@ -6,8 +6,8 @@ Everything outside is behind `Desk`: the chips, the journal, the hot list. Each 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from datetime import datetime
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace as with_
 
@@ -24,7 +24,7 @@ from sync.record import Admitted, Alarm, AnyEvent, Done, Grey, Held, Locked, Loc
 from tariffs.asks import Ride
 from tariffs.decide import decide
 from tariffs.pack import Pack
-from tariffs.verdict import Admit, Charge, Reason, Refuse, Warning
+from tariffs.verdict import Admit, Charge, Reason, Warning
 from tariffs.wallet import SettledRide, Wallet
 from terminal import translate
 from terminal.ports import Medium
@@ -38,7 +38,8 @@ DECLINED = {"poor": Reason.POOR, "replayed": Reason.REPLAYED, "no_key": Reason.F
 class Outcome:
     """What became of a tap. `served`: the rider may pass. Amounts in fen, None where there is none.
 
-    `seq`: the journal row to mark as signalled, 0 for none. `trouble`: "", "psam" (open it again) or "journal" (close).
+    `days`: until card or concession end. `seq`: the journal row to mark as signalled, 0 for none. `trouble`: "",
+    "psam" (open it again) or "journal" (close).
     """
 
     reason: Reason
@@ -80,13 +81,15 @@ class Situation:
     pack: Pack
     service: Service
     trip_began_at: datetime | None
-    healed_minutes: int
 
 
 class Desk(Protocol):
     """The tap's way out."""
 
-    psam: Psam
+    @property
+    def psam(self) -> Psam:
+        """The open PSAM. Raises PsamError when there is none."""
+        ...
 
     def converse(self, script: Script[T], as_held: Callable[[Draft], Held] | None = None) -> T:
         """Run a conversation with the chips; a draft becomes durable through `as_held`."""
@@ -180,7 +183,7 @@ class Tap:
     # healing
 
     def _heal(self, purse: Purse, memory: Memory) -> tuple[int, Held] | None:
-        """Settle every open draft of this card; the youngest that is shown to be paid, when it is this ride."""
+        """Settle every open draft of this card; the youngest that is shown to be paid: it may be this very ride."""
         ours: tuple[int, Held] | None = None
         for seq, row in memory.open:
             if purse.locked:
@@ -188,7 +191,7 @@ class Tap:
             elif row.aid == purse.profile.aid.hex().upper():
                 healing = self.desk.converse(heal(purse, self.desk.psam, translate.open_draft(row)))
                 self._settle(seq, healing)
-                if healing.kind == "DONE" and self._this_ride(row):
+                if healing.kind == "DONE":
                     ours = (seq, row)
         return ours
 
@@ -202,11 +205,6 @@ class Tap:
         else:
             event = Grey(held=seq, tac=tac, why=healing.why)
         return self.desk.close(event)
-
-    def _this_ride(self, row: Held) -> bool:
-        age = self.now.at.replace(tzinfo=None) - translate.boarded_at(row)
-        same_trip = row.service.trip == self.service.trip and row.service.vehicle == self.service.vehicle
-        return same_trip and timedelta() <= age <= timedelta(minutes=self.now.healed_minutes)
 
     def _ride(self, settled: tuple[int, Held] | None) -> Ride:
         service, healed = self.service, None

@@ -1,0 +1,185 @@
+"""The composition root: a whole device from its configuration. It alone names concrete drivers."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+import apsw
+
+from apdu.profile import Profile, parse_profiles
+from config.hotlist import HotList
+from config.lastgood import LastGood, Loaded, with_last_good
+from config.model import Configuration
+from config.store import load_hot_list, load_pack_files
+from sync.journal import Journal
+from sync.link import Link
+from sync.record import Alarm
+from sync.worker import Worker
+from tariffs.pack import Pack, parse_pack
+from terminal import identity
+from terminal.desk import Desk
+from terminal.drivers.clock import SystemClock
+from terminal.faces.fan import Fan
+from terminal.loop import Device, Plugs, Tables
+from terminal.ports import ContactlessReader, ContactSlot, Face, Status
+from terminal.signal import Signals
+from terminal.tap import Outcome
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "journal.db"
+NO_HOT_LIST = HotList(date(1970, 1, 1), ())
+STOP_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Box:
+    """A built device. `worker` None: no backend is configured."""
+
+    device: Device
+    journal: Journal
+    worker: Worker | None
+
+    def close(self) -> None:
+        """Stop sending and give the journal back, after the device has stopped."""
+        if self.worker is not None:
+            self.worker.stop(STOP_SECONDS)
+        self.journal.close()
+
+
+def build(configuration: Configuration, faces: Sequence[Face] = ()) -> Box:
+    """Build the device; `faces` stand beside those that are configured. The loop opens the readers.
+
+    Raises ConfigError (pack, hot list, identity), BadProfile, JournalError: each says what to do.
+    """
+    data = Path(configuration.terminal.data)
+    pack, hot_list = load_tables(configuration)
+    profiles = load_profiles(configuration.cards.profiles)
+    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend)
+    clock = SystemClock()
+    journal = Journal.open(data / JOURNAL, whose, clock.boot_id)
+    last = journal.row(journal.last_seq)
+    clock = SystemClock(datetime.fromisoformat(last.at) if last else None)
+
+    def alarm(what: str, detail: str) -> None:
+        moment = clock.read()
+        journal.keep(Alarm(what, detail[:200]), moment.at.isoformat(), moment.trust.value, moment.mono_ms)
+
+    worker = None
+    if configuration.sync.backend:
+        worker = Worker(journal, Link(configuration.sync.backend), lambda versions: None, alarm)
+    for loaded in (pack, hot_list):
+        if loaded.alarm:
+            log.error("%s: %s", loaded.alarm, loaded.trouble)
+            alarm(loaded.alarm, str(loaded.trouble))
+    table = Signals((files("terminal.faces") / "signals.toml").read_text("utf-8"))
+    plugs = Plugs(
+        open_reader=lambda: open_reader(configuration),
+        open_slot=lambda: open_slot(configuration),
+        clock=clock,
+        face=Fan((*configured_faces(configuration), *faces), lambda what: log.error("%s", what)),
+        signal=lambda outcome: table.signal(**told(outcome)),
+        status=lambda device: status(device, worker),
+        on_tap=worker.wake if worker else lambda: None,
+        software=software(),
+        sqlite=apsw.sqlite_lib_version(),
+    )
+    desk = Desk(journal, configuration, hot_list.value, clock.read())
+    device = Device(configuration, profiles, Tables(pack.value, hot_list.value), desk, plugs)
+    if worker is not None:
+        worker.start()
+    return Box(device, journal, worker)
+
+
+def load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
+    """The shipped card profiles of those names, in that order. Raises BadProfile."""
+    folder = files("apdu") / "profiles"
+    return parse_profiles([(folder / f"{name}.toml").read_text("utf-8") for name in names])
+
+
+def load_tables(configuration: Configuration) -> tuple[Loaded[Pack], Loaded[HotList]]:
+    """Pack and hot list, each with its last good copy behind it. Raises ConfigError."""
+    good = LastGood(Path(configuration.terminal.data) / "good")
+    place = configuration.tariff.pack
+    pack = with_last_good("pack", place, good, lambda: load_pack_files(place), parse_pack)
+    file = configuration.hot_list.file
+    return pack, load_hot_list(Path(file), good) if file else Loaded(NO_HOT_LIST)
+
+
+def open_reader(configuration: Configuration) -> ContactlessReader:
+    """The contactless reader. Raises ReaderLost."""
+    from terminal.drivers import contactless
+
+    return contactless.open_reader(configuration.reader.path)
+
+
+def open_slot(configuration: Configuration) -> ContactSlot:
+    """The PSAM's slot, exclusively. Raises ReaderLost."""
+    from terminal.drivers import contact
+
+    return contact.open_slot(configuration.psam.reader)
+
+
+def configured_faces(configuration: Configuration) -> list[Face]:
+    """Console, serial board and voice, as configured; each is imported only when it is wanted."""
+    face, built = configuration.face, list[Face]()
+    if face.console:
+        from terminal.faces.console import Console
+
+        built.append(Console())
+    if face.board:
+        from terminal.drivers.board import SerialBoard
+
+        built.append(SerialBoard(face.board))
+    if face.voice:
+        from terminal.drivers.voice import Voice
+
+        built.append(Voice(face.voice, face.languages))
+    return built
+
+
+def status(device: Device, worker: Worker | None) -> Status:
+    """The device's state for the screens."""
+    troubles = "; ".join(f"{what}: {why}" for what, why in device.troubles.items())
+    duty, unsent = device.desk.duty, device.desk.journal.unsent()
+    return Status(
+        mode=device.mode.value,
+        zh="暂停服务" if troubles else "请刷卡",
+        en=troubles or "tap your card",
+        terminal=device.configuration.terminal.number,
+        line=duty.line,
+        direction=duty.direction,
+        driver=duty.driver,
+        unsent=unsent.rows,
+        unsent_fen=unsent.fen,
+        oldest_unsent_at=unsent.oldest_at,
+        online=worker.standing().online if worker else None,
+        pack=device.tables.pack.version,
+        hot_list=device.tables.hot_list.version,
+    )
+
+
+def told(outcome: Outcome) -> dict[str, object]:
+    """What a signal says of an outcome."""
+    return {
+        "reason": outcome.reason,
+        "amount_fen": outcome.amount_fen,
+        "balance_fen": outcome.balance_fen,
+        "card": outcome.card,
+        "card_class": outcome.card_class,
+        "warnings": outcome.warnings,
+        "why": outcome.why,
+        "days": outcome.days,
+    }
+
+
+def software() -> str:
+    """This program's version."""
+    try:
+        return version("citizen-card-terminal")
+    except PackageNotFoundError:
+        return "unversioned"
