@@ -12,6 +12,12 @@ PACK_FILE_BYTES_MAX = 8 * 1024 * 1024
 PACK_BYTES_MAX = 32 * 1024 * 1024
 """A whole pack in memory while it is checked: half of the device's resident budget of 60 MiB."""
 
+TOML_BYTES_MAX = 1024 * 1024
+"""classes.toml or pack.toml: the sample has 5 kB; an allow-list of 5,000 entries is 900 kB."""
+
+TOML_LINE_CHARS_MAX = 4_000
+"""One line: a list of 150 card numbers. A key of a million dots in one line would keep the parser busy for hours."""
+
 TABLE_ROWS_MAX = 200_000
 """Rows of one GTFS table: 100,000 stops or leg rules must open; twice that is a mistake."""
 
@@ -27,8 +33,8 @@ TEXT_CHARS_MAX = 400
 TERMS_MAX = 500
 """Dated classes and rates of other cities' cards together; each is priced on every network when the pack opens."""
 
-PRICES_MAX = 1_000_000
-"""Classes times the leg rules that their networks match, priced when a pack opens: 10 classes by 100,000 rules."""
+PRICES_MAX = 2_000_000
+"""Classes times the leg rules that their networks match, priced when a pack opens: 20 classes by 100,000 rules."""
 
 ACCEPTED_MAX = 5_000
 """Entries of the allow-list; T-Union has about 330 cities."""

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from tariffs.dated import Dated
 from tariffs.fares.gtfs import read_feed
 from tariffs.fares.match import Transfers
-from tariffs.fares.price import price_classes
+from tariffs.fares.price import cash_fares, price_terms
 from tariffs.faults import Findings
 from tariffs.limits import PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX
 from tariffs.rules import Scheme, read_classes, read_rules
@@ -54,18 +54,16 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
     """
     findings = Findings()
     _check_sizes(files, findings)
-    for file in ("pack.toml", "classes.toml"):
-        if file not in files:
-            findings.add(file, 0, "", "", "缺少此文件", "this file is missing")
     findings.raise_if_any()
     feed = read_feed(files, findings)
-    pack_file = TomlFile("pack.toml", files["pack.toml"], findings)
-    class_file = TomlFile("classes.toml", files["classes.toml"], findings)
+    cash = {} if findings.count else cash_fares(feed, findings)
+    pack_file = TomlFile(files, "pack.toml", findings)
+    class_file = TomlFile(files, "classes.toml", findings)
     rules = read_rules(pack_file, feed.routes) if not pack_file.broken else None
     classes = read_classes(class_file, feed) if not class_file.broken else None
     findings.raise_if_any()
     assert rules is not None and classes is not None, "a file that is not read leaves a fault"
-    local, visiting = price_classes(feed, classes, rules.visiting, findings)
+    local, visiting = price_terms(feed, classes, rules.visiting, cash, findings)
     findings.raise_if_any()
     return Pack(
         version=rules.version,

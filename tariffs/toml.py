@@ -2,13 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
 
 from tariffs.faults import Findings
-from tariffs.limits import IDENTIFIER_CHARS_MAX, TEXT_CHARS_MAX
+from tariffs.limits import IDENTIFIER_CHARS_MAX, TEXT_CHARS_MAX, TOML_BYTES_MAX, TOML_LINE_CHARS_MAX
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ class Block:
 
     def close(self) -> None:
         """A key that nobody took is a slip of the pen, and a rule that would silently not hold."""
-        for key in self.values.keys() - self.taken:
+        for key in sorted(self.values.keys() - self.taken):
             self.fault(key, "", "未知的项", "this key is not known")
 
 
@@ -149,14 +149,25 @@ class TomlFile:
     `lines` finds (header, nth table of that header, key); `unverified` collects (file, line, source).
     """
 
-    def __init__(self, name: str, raw: bytes, findings: Findings) -> None:
-        """Parse `raw`; when it is not TOML the file is empty and the fault is noted."""
+    def __init__(self, files: Mapping[str, bytes], name: str, findings: Findings) -> None:
+        """Parse the file; when it is missing or not TOML it is `broken` and the fault is noted."""
         self.name = name
         self.findings = findings
         self.unverified: list[tuple[str, int, str]] = []
         self.lines: dict[tuple[str, int, str], int] = {}
         self.values: dict[str, Any] = {}
         self.broken = False
+        if name not in files:
+            self._break(0, "缺少此文件", "this file is missing")
+            return
+        raw = files[name]
+        if len(raw) > TOML_BYTES_MAX or max(map(len, raw.split(b"\n"))) > TOML_LINE_CHARS_MAX:
+            self._break(
+                0,
+                f"超过 {TOML_BYTES_MAX} 字节，或有一行超过 {TOML_LINE_CHARS_MAX} 字节",
+                f"more than {TOML_BYTES_MAX} bytes, or {TOML_LINE_CHARS_MAX} in one line",
+            )
+            return
         try:
             text = raw.decode("utf-8-sig")
             self.values = tomllib.loads(text)

@@ -23,6 +23,32 @@ BOARD_TO_BOARD = 1
 NOT_PRICED = ("from_area_id", "to_area_id", "from_timeframe_group_id", "to_timeframe_group_id")
 
 
+REQUIRED = {
+    "agency.txt": ("agency_name", "agency_url", "agency_timezone"),
+    "routes.txt": ("route_id", "route_type"),
+    "networks.txt": ("network_id",),
+    "route_networks.txt": ("network_id", "route_id"),
+    "rider_categories.txt": ("rider_category_id", "rider_category_name", "is_default_fare_category"),
+    "fare_media.txt": ("fare_media_id", "fare_media_type"),
+    "fare_products.txt": ("fare_product_id", "amount", "currency"),
+    "fare_leg_rules.txt": ("fare_product_id",),
+    "fare_leg_join_rules.txt": ("from_network_id", "to_network_id"),
+    "fare_transfer_rules.txt": ("from_leg_group_id", "to_leg_group_id", "fare_transfer_type"),
+}
+"""The files that are read, with the columns that the specification requires."""
+
+OPTIONAL = {
+    "routes.txt": ("network_id",),
+    "fare_products.txt": ("rider_category_id", "fare_media_id"),
+    "fare_leg_rules.txt": ("leg_group_id", "network_id", "rule_priority", *NOT_PRICED),
+    "fare_transfer_rules.txt": ("transfer_count", "duration_limit", "duration_limit_type", "fare_product_id"),
+}
+"""The columns beside them that are read."""
+
+EVIDENCE = ("source", "verified")
+"""Columns of this project's own, allowed in every file: where a value comes from, and whether anybody confirmed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class LegRule:
     """A row of fare_leg_rules. An empty `network` means what the file's form says (tariffs/fares/match.py)."""
@@ -73,7 +99,10 @@ def read_feed(files: Mapping[str, bytes], findings: Findings) -> Feed:
     for file in ("agency.txt", "routes.txt", "fare_products.txt", "fare_leg_rules.txt"):
         if file not in files:
             findings.add(file, 0, "", "", "缺少此文件", "this file is missing")
-    sheets = {file: read_sheet(files, file, findings, columns) for file, columns in REQUIRED.items()}
+    sheets = {
+        file: read_sheet(files, file, findings, required, OPTIONAL.get(file, ()) + EVIDENCE)
+        for file, required in REQUIRED.items()
+    }
     for row in sheets["fare_leg_join_rules.txt"].rows[:1]:
         row.fault("", "本版本不按联程规则计价", "this version does not price by join rules")
     for row in sheets["agency.txt"].rows:
@@ -104,20 +133,6 @@ def read_feed(files: Mapping[str, bytes], findings: Findings) -> Feed:
             if _evidence(row) == "false"
         ),
     )
-
-
-REQUIRED = {
-    "agency.txt": ("agency_name", "agency_url", "agency_timezone"),
-    "routes.txt": ("route_id", "route_type"),
-    "networks.txt": ("network_id",),
-    "route_networks.txt": ("network_id", "route_id"),
-    "rider_categories.txt": ("rider_category_id", "rider_category_name", "is_default_fare_category"),
-    "fare_media.txt": ("fare_media_id", "fare_media_type"),
-    "fare_products.txt": ("fare_product_id", "amount", "currency"),
-    "fare_leg_rules.txt": ("fare_product_id",),
-    "fare_leg_join_rules.txt": ("from_network_id", "to_network_id"),
-    "fare_transfer_rules.txt": ("from_leg_group_id", "to_leg_group_id", "fare_transfer_type"),
-}
 
 
 def _evidence(row: Row) -> str:

@@ -17,24 +17,17 @@ from tariffs.verdict import Reason
 Found = tuple[int, LegRule]
 """An amount in fen and the leg rule that gave it."""
 
+Matches = Mapping[str, tuple[tuple[LegRule, ...], ...]]
+"""Network to the rules that a leg in it matches, in parts."""
 
-def price_classes(
-    feed: Feed, classes: tuple[ClassTable, ...], visitors: tuple[VisitorTable, ...], findings: Findings
-) -> tuple[dict[str, Dated[Terms]], dict[str, Dated[Terms]]]:
-    """The terms of local classes and of visitors, priced. A network with a fare but none in cash is a fault."""
+
+def cash_fares(feed: Feed, findings: Findings) -> dict[str, Found | None]:
+    """The cash fare of each network, None where no fare is known. A network with a fare but none in cash is a fault."""
     by_network = leg_rules_by_network(feed)
-    rules = sum(len(part) for parts in by_network.values() for part in parts)
-    if rules * (len(classes) + len(visitors) + 1) > PRICES_MAX:
-        findings.add(
-            "fare_leg_rules.txt",
-            0,
-            "",
-            rules,
-            f"规则数乘以类别数超过 {PRICES_MAX}",
-            f"rules times classes are more than {PRICES_MAX}",
-        )
-        return {}, {}
-    cash = {network: _cash(feed, parts) for network, parts in by_network.items()}
+    media = [medium for medium, kind in feed.media.items() if kind == CASH]
+    if _too_many(by_network, len(media), findings):
+        return {}
+    cash = {network: _cash(feed, parts, media) for network, parts in by_network.items()}
     for network, parts in by_network.items():
         if any(parts) and cash[network] is None:
             findings.add(
@@ -45,9 +38,38 @@ def price_classes(
                 "该网络没有现金票价（fare_media_type 0，默认类别）",
                 "this network has no cash fare (fare_media_type 0, default category)",
             )
+    return cash
+
+
+def price_terms(
+    feed: Feed,
+    classes: tuple[ClassTable, ...],
+    visitors: tuple[VisitorTable, ...],
+    cash: Mapping[str, Found | None],
+    findings: Findings,
+) -> tuple[dict[str, Dated[Terms]], dict[str, Dated[Terms]]]:
+    """The terms of local classes and of visitors, priced; `cash` as `cash_fares` found it."""
+    by_network = leg_rules_by_network(feed)
+    if _too_many(by_network, len(classes) + len(visitors), findings):
+        return {}, {}
     local = ((table.id, table.day, _local(table, feed, by_network, cash)) for table in classes)
     visiting = ((table.id, table.day, _visiting(table, cash)) for table in visitors)
     return _by_day(local), _by_day(visiting)
+
+
+def _too_many(by_network: Matches, times: int, findings: Findings) -> bool:
+    matches = sum(len(part) for parts in by_network.values() for part in parts)
+    if matches * times <= PRICES_MAX:
+        return False
+    findings.add(
+        "fare_leg_rules.txt",
+        0,
+        "",
+        matches,
+        f"规则与网络的组合，乘以类别或介质数，超过 {PRICES_MAX}",
+        f"matches of rules and networks, times classes or media, are more than {PRICES_MAX}",
+    )
+    return True
 
 
 def _by_day(editions: Iterable[tuple[str, date, Terms]]) -> dict[str, Dated[Terms]]:
@@ -62,9 +84,8 @@ def _cheapest(found: Iterable[tuple[int | None, LegRule]]) -> Found | None:
     return min(known, key=lambda pair: (pair[0], pair[1].product), default=None)
 
 
-def _cash(feed: Feed, parts: tuple[tuple[LegRule, ...], ...]) -> Found | None:
+def _cash(feed: Feed, parts: tuple[tuple[LegRule, ...], ...], media: list[str]) -> Found | None:
     """The cheapest cash fare of the default category."""
-    media = [medium for medium, kind in feed.media.items() if kind == CASH]
     return _cheapest(
         (amount_of(feed, rule.product, feed.defaults.get(rule.product, ""), medium), rule)
         for medium in media
@@ -76,7 +97,7 @@ def _cash(feed: Feed, parts: tuple[tuple[LegRule, ...], ...]) -> Found | None:
 def _local(
     table: ClassTable,
     feed: Feed,
-    by_network: Mapping[str, tuple[tuple[LegRule, ...], ...]],
+    by_network: Matches,
     cash: Mapping[str, Found | None],
 ) -> Terms:
     prices: dict[str, Price] = {}

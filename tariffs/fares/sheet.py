@@ -73,8 +73,10 @@ class Sheet:
 ABSENT = Sheet(frozenset(), ())
 
 
-def read_sheet(files: Mapping[str, bytes], file: str, findings: Findings, required: tuple[str, ...]) -> Sheet:
-    """Read `file` from the pack; ABSENT when it is not there. Columns that nobody asks for are left alone."""
+def read_sheet(
+    files: Mapping[str, bytes], file: str, findings: Findings, required: tuple[str, ...], optional: tuple[str, ...]
+) -> Sheet:
+    """Read `file` from the pack; ABSENT when it is not there. Columns that nobody asks for are not kept."""
     if file not in files:
         return ABSENT
     try:
@@ -102,7 +104,7 @@ def read_sheet(files: Mapping[str, bytes], file: str, findings: Findings, requir
     for name in required:
         if name not in columns:
             findings.add(file, 1, name, "", "缺少必需的列", "this required column is missing")
-    return Sheet(frozenset(columns), tuple(_rows(records, columns, file, findings)))
+    return Sheet(frozenset(columns), tuple(_rows(records, columns, {*required, *optional}, file, findings)))
 
 
 def _records(text: str, file: str, findings: Findings) -> Iterator[tuple[int, list[str]]]:
@@ -122,7 +124,9 @@ def _records(text: str, file: str, findings: Findings) -> Iterator[tuple[int, li
             yield begin, cells
 
 
-def _rows(records: Iterator[tuple[int, list[str]]], columns: list[str], file: str, findings: Findings) -> Iterator[Row]:
+def _rows(
+    records: Iterator[tuple[int, list[str]]], columns: list[str], wanted: set[str], file: str, findings: Findings
+) -> Iterator[Row]:
     for count, (line, cells) in enumerate(records):
         if count == TABLE_ROWS_MAX:
             findings.add(file, line, "", "", f"超过 {TABLE_ROWS_MAX} 行", f"has more than {TABLE_ROWS_MAX} rows")
@@ -137,4 +141,5 @@ def _rows(records: Iterator[tuple[int, list[str]]], columns: list[str], file: st
                 f"has {len(cells)} cells, the header has {len(columns)} columns",
             )
             continue
-        yield Row(file, line, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}, findings)
+        kept = {name: cell.strip() for name, cell in zip(columns, cells, strict=True) if name in wanted}
+        yield Row(file, line, kept, findings)
