@@ -72,11 +72,8 @@ CONNECT_SECONDS = 5
 ANSWER_SECONDS = 20
 """The backend answers after its COMMIT, well below a second; a failing-over database takes ten."""
 
-XF_AMOUNT_MAX_FEN = 99_999_999
-"""Amounts and balances are eight digits in the issuer's files."""
-
-XF_LINES_MAX = 99_999_999
-"""The header counts its lines in eight digits."""
+ISSUER_FILE_LINES_MAX = 1_000_000
+"""Five days of a city's taps in one file; the header could count a hundred times that, memory could not."""
 
 BLACK_LIST_CARDS_MAX = 999_999
 """The black list's header counts in six digits."""
@@ -84,8 +81,11 @@ BLACK_LIST_CARDS_MAX = 999_999
 SERIAL_GAP = 10_000
 """Serials skipped at a new epoch: rows of the lost journal that never arrived, four days of a busy bus."""
 
-TERMINALS_MAX = 10_000
-"""Terminals of one embedded backend; a larger city runs the PostgreSQL one."""
-
 LOADS_MAX = 10_000
 """Loads taken in one message from the issuer's back office."""
+
+REPORT_CARDS_MAX = 10_000
+"""Cards listed one by one in a report: a demonstration's, a school's; a city asks the database."""
+
+REPORT_ALARMS_MAX = 1_000
+"""Alarms listed in a report, the latest first."""

@@ -1,0 +1,133 @@
+"""The backend's HTTP face: what terminals send, and what people ask. Answers leave after the commit."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from sqlite_utils import Database
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sync.backend import report
+from sync.backend.keys import TacKeys
+from sync.backend.service import Backend, CannotEnrol
+from sync.batch import BadBatch, Terminal, unpack
+from sync.issuer_files import BadFile
+from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX
+from sync.session import Problem
+
+Digits20 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{20}\Z")]
+Digits14 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{14}\Z")]
+
+
+class LoadMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One load made at a counter, from the issuer's back office. `at` YYYYMMDDhhmmss."""
+
+    card: Digits20
+    load_counter: Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+    amount_fen: Annotated[int, msgspec.Meta(ge=1, le=99_999_999)]
+    at: Digits14
+
+
+_loads = msgspec.json.Decoder(Annotated[list[LoadMessage], msgspec.Meta(max_length=LOADS_MAX)])
+_WRONG = (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError)
+
+
+class _TooLong(Exception):
+    """A message past its bound."""
+
+
+def create_app(
+    data: Path, keys: TacKeys, now: Callable[[], str], versions: Mapping[str, str] | None = None
+) -> Starlette:
+    """The application over the store in directory `data`. `now`: ISO 8601 with offset."""
+    backend = Backend(data, keys, now, versions)
+    app = Starlette(routes=_routes(backend, now))
+    app.state.backend = backend
+    return app
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def _problem(status: int, problem: str, detail: str) -> Response:
+    return _json(Problem(problem, detail[:500]), status)
+
+
+async def _body(request: Request) -> bytes:
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > BATCH_GZIP_BYTES_MAX:
+            raise _TooLong
+    return bytes(received)
+
+
+def _routes(backend: Backend, now: Callable[[], str]) -> list[Route]:
+    async def enrol(request: Request) -> Response:
+        terminal = request.path_params["terminal"]
+        try:
+            msgspec.convert(terminal, Terminal)
+            return _json(await run_in_threadpool(backend.enrol, terminal))
+        except (msgspec.ValidationError, CannotEnrol) as wrong:
+            return _problem(400, "cannot_enrol", str(wrong))
+
+    async def batches(request: Request) -> Response:
+        try:
+            batch = await run_in_threadpool(unpack, await _body(request))
+        except _TooLong:
+            return _problem(413, "bad_batch", f"more than {BATCH_GZIP_BYTES_MAX} bytes")
+        except BadBatch as wrong:
+            return _problem(400, "bad_batch", str(wrong))
+        if batch.terminal != request.path_params["terminal"]:
+            return _problem(400, "bad_batch", f"a batch of terminal {batch.terminal}")
+        answer = await run_in_threadpool(backend.take, batch)
+        if answer is None:
+            return _problem(409, "not_enrolled", f"terminal {batch.terminal}, epoch {batch.epoch}")
+        return _json(answer)
+
+    async def loads(request: Request) -> Response:
+        try:
+            taken = _loads.decode(await _body(request))
+        except _TooLong:
+            return _problem(413, "bad_loads", f"more than {BATCH_GZIP_BYTES_MAX} bytes")
+        except _WRONG as wrong:
+            return _problem(400, "bad_loads", str(wrong))
+        await run_in_threadpool(backend.add_loads, [msgspec.structs.asdict(load) for load in taken])
+        return _json({"taken": len(taken)})
+
+    async def health(_request: Request) -> Response:
+        return _json({"ok": True, "time": now()})
+
+    def asks(question: Callable[[Database], Any]) -> Callable[[Request], Awaitable[Response]]:
+        def answer() -> Any:
+            with backend.transaction() as database:
+                return question(database)
+
+        async def endpoint(_request: Request) -> Response:
+            try:
+                found = await run_in_threadpool(answer)
+            except BadFile as wrong:
+                return _problem(500, "bad_record", str(wrong))
+            return Response(found, media_type="text/plain") if isinstance(found, str) else _json(found)
+
+        return endpoint
+
+    def locks(database: Database) -> str:
+        return report.lock_report(database, now()[:10].replace("-", ""))
+
+    return [
+        Route("/v1/terminals/{terminal}/enrol", enrol, methods=["POST"]),
+        Route("/v1/terminals/{terminal}/batches", batches, methods=["POST"]),
+        Route("/v1/loads", loads, methods=["POST"]),
+        Route("/v1/health", health),
+        Route("/v1/terminals", asks(report.terminals)),
+        Route("/v1/report", asks(report.report)),
+        Route("/v1/lock-report", asks(locks)),
+        Route("/v1/xf", asks(report.consumption)),
+    ]

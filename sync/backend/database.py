@@ -1,0 +1,67 @@
+"""The backend's embedded store: its tables, and one connection to them.
+
+SQLite in WAL mode with synchronous=FULL: an answer leaves after its COMMIT. One connection behind one lock, so the
+WAL is never checkpointed by two. A city runs the same tables on PostgreSQL, partitioned by terminal.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+_TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
+    "terminal": ({"terminal": str, "epoch": int}, ("terminal",)),
+    "stream": (
+        {"terminal": str, "epoch": int, "first_serial": int, "ack": int, "head": bytes, "contact": str},
+        ("terminal", "epoch"),
+    ),
+    # Every acknowledged row as it came. `kind` "" for one that did not get into the books (see quarantine).
+    "row": (
+        {"terminal": str, "epoch": int, "seq": int, "kind": str, "raw": bytes, "head": bytes},
+        ("terminal", "epoch", "seq"),
+    ),
+    "quarantine": (
+        {"terminal": str, "epoch": int, "seq": int, "digest": str, "at": str, "why": str, "raw": bytes},
+        ("terminal", "epoch", "seq", "digest"),
+    ),
+    # One held debit. `said`: the terminal's last word; `state`: open, done, void or grey (a DONE with a wrong TAC is
+    # grey); `proven`: its TAC verifies; `ground`: why a grey one is paid or not; `paid_fen`: what it comes to.
+    "charge": (
+        {
+            "terminal": str,
+            "epoch": int,
+            "seq": int,
+            "card": str,
+            "counter": int,
+            "balance_fen": int,
+            "amount_fen": int,
+            "at": str,
+            "said": str,
+            "state": str,
+            "tac": str,
+            "proven": int,
+            "ground": str,
+            "paid_fen": int,
+        },
+        ("terminal", "epoch", "seq"),
+    ),
+    "load": ({"card": str, "load_counter": int, "amount_fen": int, "at": str}, ("card", "load_counter")),
+    "lock": ({"card": str, "terminal": str, "at": str}, ("card",)),
+    "alarm": (
+        {"terminal": str, "epoch": int, "seq": int, "what": str, "at": str, "detail": str},
+        ("terminal", "epoch", "seq", "what"),
+    ),
+}
+
+
+def open_database(path: Path) -> Database:
+    """Open the store at `path`, or create it."""
+    # The service's lock lets one thread at a time in; they come from a pool.
+    connection = sqlite3.connect(path, check_same_thread=False)
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "mmap_size=0"):
+        connection.execute(f"PRAGMA {setting}")
+    database = Database(connection, strict=True)
+    for name, (columns, key) in _TABLES.items():
+        database.table(name).create(columns, pk=key, not_null=columns, if_not_exists=True)
+    database.table("charge").create_index(["card", "counter"], if_not_exists=True)
+    return database

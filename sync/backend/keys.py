@@ -1,0 +1,83 @@
+"""The backend's TAC keys: one interface, whether they lie in a file or in a security module.
+
+Source: docs/cards.md, "Key diversification" and "Input order".
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Protocol
+
+from apdu import crypto
+from sync.record import Held
+from sync.settlement import tac_data
+
+
+class BadKeys(ValueError):
+    """A key file that cannot be used. The message names the place, never a key."""
+
+
+class UnknownScheme(LookupError):
+    """No TAC key of this scheme here."""
+
+
+class TacKeys(Protocol):
+    """Where the TAC keys are. A security module would compute the TAC itself; this is the narrowest common form."""
+
+    def dtk(self, scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
+        """The card's 16-byte TAC key: the scheme's master diversified by the factors (8 bytes each), issuer first.
+
+        Raises UnknownScheme.
+        """
+        ...
+
+
+class KeyFile:
+    """TAC masters from a TOML file: a table `tac` with 32 hex digits for each scheme."""
+
+    def __init__(self, masters: dict[str, bytes]) -> None:
+        self._masters = masters
+
+    @classmethod
+    def read(cls, path: Path) -> "KeyFile":
+        """Raises BadKeys with what is wrong and where."""
+        try:
+            table = tomllib.loads(path.read_text("utf-8")).get("tac")
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+            raise BadKeys(f"{path}: {wrong}") from wrong
+        if not isinstance(table, dict) or not table:
+            raise BadKeys(f"{path}: no table [tac] with a master key for each scheme")
+        return cls({scheme: _master(path, scheme, text) for scheme, text in table.items()})
+
+    def dtk(self, scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
+        """See TacKeys."""
+        if scheme not in self._masters:
+            raise UnknownScheme(scheme)
+        return crypto.diversify(crypto.diversify(self._masters[scheme], issuer_factor), serial_factor)
+
+    def __repr__(self) -> str:
+        return f"KeyFile({', '.join(sorted(self._masters))})"
+
+
+def _master(path: Path, scheme: str, text: object) -> bytes:
+    try:
+        key = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        key = b""
+    if len(key) != 16:
+        raise BadKeys(f"{path}: [tac] {scheme} is not a 16-byte key in hex")
+    return key
+
+
+def verifies(keys: TacKeys, held: Held, tac: str) -> bool:
+    """Whether `tac` (8 hex) is the card's over the held debit. Raises UnknownScheme.
+
+    The serial factor must be the card's own, or one card's TAC would pay for another's ride.
+    """
+    try:
+        data, given = tac_data(held), bytes.fromhex(tac)
+        serial, issuer = bytes.fromhex(held.serial_factor), bytes.fromhex(held.issuer_factor)
+    except ValueError:
+        return False
+    if len(given) != 4 or len(serial) != 8 or len(issuer) != 8 or held.serial_factor != held.card[-16:]:
+        return False
+    return crypto.tac(keys.dtk(held.scheme, issuer, serial), data) == given

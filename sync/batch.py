@@ -1,0 +1,121 @@
+"""A batch of journal rows, to bytes and back: gzip over one JSON object with the rows' canonical bytes in it.
+
+Only the chain's head before and after travel: the receiver computes the heads between. A row goes as the JSON object
+that it is; bytes that are no row any more (a damaged disk) go as a base64 string, so that they never block the rest.
+"""
+
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from sync.limits import BATCH_GZIP_BYTES_MAX, BATCH_JSON_BYTES_MAX, BATCH_ROWS_MAX, EPOCH_MAX, SEQ_MAX
+from sync.record import BadRow, chain, decode
+
+Terminal = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z_-]{1,16}\Z")]
+Epoch = Annotated[int, msgspec.Meta(ge=1, le=EPOCH_MAX)]
+Seq = Annotated[int, msgspec.Meta(ge=1, le=SEQ_MAX)]
+Head = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+_GZIP = 31  # zlib's number for the gzip wrapper; its header then carries no time
+
+
+class Batch(NamedTuple):
+    """Rows `first`.. of one terminal and epoch, as raw bytes; `prev_head` before the first, `head` after the last."""
+
+    terminal: str
+    epoch: int
+    first: int
+    rows: tuple[bytes, ...]
+    prev_head: bytes
+    head: bytes
+
+    @property
+    def last(self) -> int:
+        """The number of the last row; one below `first` in a batch that only asks for news."""
+        return self.first + len(self.rows) - 1
+
+
+class BadBatch(ValueError):
+    """Bytes that are no batch."""
+
+
+class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    terminal: Terminal
+    epoch: Epoch
+    first: Seq
+    prev_head: Head
+    head: Head
+    rows: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=BATCH_ROWS_MAX)]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(_Wire)
+
+
+def heads(prev_head: bytes, rows: Sequence[bytes]) -> list[bytes]:
+    """The chain's head after each of `rows`."""
+    found = []
+    for raw in rows:
+        prev_head = chain(prev_head, raw)
+        found.append(prev_head)
+    return found
+
+
+def pack(batch: Batch) -> bytes:
+    """The batch as it is sent."""
+    assert len(batch.rows) <= BATCH_ROWS_MAX
+    wire = _Wire(
+        batch.terminal,
+        batch.epoch,
+        batch.first,
+        batch.prev_head.hex(),
+        batch.head.hex(),
+        [msgspec.Raw(_embedded(raw)) for raw in batch.rows],
+    )
+    press = zlib.compressobj(wbits=_GZIP)
+    return press.compress(_encoder.encode(wire)) + press.flush()
+
+
+def unpack(raw: bytes) -> Batch:
+    """Parse a batch as it was sent. Raises BadBatch on anything else, also on one that would unpack past its bound."""
+    try:
+        wire = _decoder.decode(_unpressed(raw))
+        rows = tuple(_extracted(bytes(row)) for row in wire.rows)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise BadBatch(f"not a batch: {wrong}") from wrong
+    return Batch(
+        wire.terminal, wire.epoch, wire.first, rows, bytes.fromhex(wire.prev_head), bytes.fromhex(wire.head)
+    )
+
+
+def _unpressed(raw: bytes) -> bytes:
+    if len(raw) > BATCH_GZIP_BYTES_MAX:
+        raise BadBatch(f"{len(raw)} bytes are no batch")
+    unpress = zlib.decompressobj(wbits=_GZIP)
+    try:
+        text = unpress.decompress(raw, BATCH_JSON_BYTES_MAX)
+    except zlib.error as wrong:
+        raise BadBatch(f"not gzip: {wrong}") from wrong
+    if not unpress.eof or unpress.unused_data:
+        raise BadBatch("cut short, too long when unpacked, or something follows")
+    return text
+
+
+def _embedded(raw: bytes) -> bytes:
+    try:
+        decode(raw)
+    except BadRow:
+        return b'"' + b64encode(raw) + b'"'
+    return raw
+
+
+def _extracted(element: bytes) -> bytes:
+    if not element.startswith(b'"'):
+        return element
+    try:
+        return b64decode(element[1:-1], validate=True)
+    except ValueError as wrong:
+        raise BadBatch(f"a damaged row is not in base64: {wrong}") from wrong

@@ -1,0 +1,168 @@
+"""The sync thread: sends what the journal holds, again and again until the backend has it. A tap never waits for it."""
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sync.batch import Batch, pack
+from sync.chain import Identity
+from sync.errors import JournalError
+from sync.journal import Journal, Unsent
+from sync.limits import BATCH_BYTES_MAX
+from sync.link import Link, LinkDown
+from sync.session import (
+    Accepted,
+    Ahead,
+    NotEnrolled,
+    Reply,
+    Session,
+    State,
+    TooMuch,
+    Unclear,
+    understand,
+    understand_enrolment,
+)
+
+
+class Standing(NamedTuple):
+    """What the screen shows. `online` None: not tried yet. `last_contact` UTC, ISO 8601, "" for never. `trouble` ""
+    when there is none; `stranded`: a person must enrol the terminal."""
+
+    online: bool | None
+    last_contact: str
+    server_time: str
+    unsent: Unsent
+    trouble: str
+    stranded: bool
+
+
+def enrol(link: Link, terminal: str) -> Identity | Unclear:
+    """Ask the backend for the identity of a new journal of `terminal`; each call opens a new epoch. Raises LinkDown."""
+    answer = link.post(f"/v1/terminals/{terminal}/enrol", b"")
+    return understand_enrolment(terminal, answer.status, answer.body)
+
+
+class Worker:
+    """Runs one session over one link in its own thread.
+
+    `on_versions` gets the backend's version numbers, `on_alarm` (what, detail); both run in the sync thread.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        link: Link,
+        on_versions: Callable[[dict[str, str]], None],
+        on_alarm: Callable[[str, str], None],
+    ) -> None:
+        self._journal = journal
+        self._link = link
+        self._on_versions = on_versions
+        self._on_alarm = on_alarm
+        self._session = Session(journal.identity)
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+        self._online: bool | None = None
+        self._last_contact = ""
+        self._server_time = ""
+        self._trouble = ""
+
+    def start(self) -> None:
+        """Start the thread; it asks the backend at once."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A tap left rows. Returns at once."""
+        self._wake.set()
+
+    def stop(self, seconds: float) -> bool:
+        """Ask the thread to end and wait for it; False when it still hangs on a wire (it holds nothing then)."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def standing(self) -> Standing:
+        """The present state, for the screen."""
+        stranded = self._session.state is State.STRANDED
+        unsent = self._journal.unsent()
+        return Standing(self._online, self._last_contact, self._server_time, unsent, self._trouble, stranded)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if self._session.state is State.ASKING:
+                self._ask()
+            else:
+                self._wait()
+        self._link.close()
+
+    def _wait(self) -> None:
+        """Until the pause is over, or a tap wakes a session that is calm."""
+        if self._session.state is State.CALM:
+            if self._wake.wait(self._session.pause_seconds):
+                self._session.woken()
+                return
+        elif self._stop.wait(self._session.pause_seconds):
+            return
+        self._session.due()
+
+    def _ask(self) -> None:
+        self._wake.clear()
+        before = self._journal.acknowledged
+        try:
+            reply = self._exchange(before)
+            if isinstance(reply, Accepted):
+                self._journal.acknowledge(reply.acknowledged)
+            self._online = not isinstance(reply, Unclear)
+        except LinkDown as wrong:
+            self._online = False
+            reply = Unclear(str(wrong))
+        except JournalError as wrong:
+            reply = Unclear(f"journal: {wrong}")
+        self._session.answered(reply, before, self._journal.last_seq, random.random())
+        self._tell(reply)
+
+    def _exchange(self, acknowledged: int) -> Reply:
+        journal = self._journal
+        identity, last_seq = journal.identity, journal.last_seq
+        rows = journal.rows(acknowledged, self._session.batch_rows, BATCH_BYTES_MAX)
+        prev_head = journal.head_at(acknowledged)
+        batch = Batch(
+            identity.terminal,
+            identity.epoch,
+            acknowledged + 1,
+            tuple(row.raw for row in rows),
+            prev_head,
+            rows[-1].head if rows else prev_head,
+        )
+        answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch), "gzip")
+        return understand(identity, max(last_seq, batch.last), answer.status, answer.retry_after, answer.body)
+
+    def _tell(self, reply: Reply) -> None:
+        was, self._trouble = self._trouble, _trouble(reply)
+        if isinstance(reply, Accepted):
+            self._last_contact = datetime.now(UTC).isoformat(timespec="seconds")
+            self._server_time = reply.server_time
+            if reply.quarantined:
+                self._on_alarm("quarantined", f"rows {', '.join(map(str, reply.quarantined))}")
+            self._on_versions(reply.versions)
+        elif isinstance(reply, Ahead | NotEnrolled) and self._trouble != was:
+            self._on_alarm("stranded", self._trouble)
+
+
+def _trouble(reply: Reply) -> str:
+    match reply:
+        case Accepted():
+            return ""
+        case Ahead():
+            return f"the backend has {reply.ack_through} rows of this epoch: this journal is an old copy; enrol anew"
+        case NotEnrolled():
+            return f"not enrolled: {reply.detail}"
+        case TooMuch():
+            return f"batch refused: {reply.detail}"
+        case Unclear():
+            return reply.what
