@@ -133,7 +133,6 @@ class Tap:
     repeat_s: int = ruled(whole(1, 60, "秒", "seconds"), default=3)
     restart_repeat_s: int = ruled(whole(1, 600, "秒", "seconds"), default=60)
     away_ms: int = ruled(whole(100, 2_000, "毫秒", "milliseconds"), default=300)
-    healed_minutes: int = ruled(whole(0, 120, "分钟", "minutes"), default=10)
 
 
 @dataclass(frozen=True, slots=True)

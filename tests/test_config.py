@@ -161,7 +161,7 @@ configurations = st.builds(
     ),
     service=st.builds(Service, codes, st.integers(0, 1), codes),
     face=st.builds(Face, st.booleans(), st.just("/dev/ttyUSB1"), texts, st.permutations(["zh", "en"]).map(tuple)),
-    tap=st.builds(Tap, st.integers(1, 60), st.integers(60, 600), st.integers(100, 2_000), st.integers(0, 120)),
+    tap=st.builds(Tap, st.integers(1, 60), st.integers(60, 600), st.integers(100, 2_000)),
     duties=st.lists(
         st.builds(
             Duty,
