@@ -41,6 +41,8 @@ class PcscWire:
         result, answer = self._send(self._handle, self._header, list(raw))
         if result:
             raise LinkLost(f"PC/SC: {self._scard.SCardGetErrorMessage(result)}")
+        if not answer:  # vpcd reports a chip that is pulled out in the middle as an empty answer
+            raise LinkLost("the chip answers nothing")
         return bytes(answer)
 
 

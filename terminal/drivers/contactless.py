@@ -38,6 +38,7 @@ ADVICE = {
     errno.EBUSY: "another program or the kernel's pn533_usb holds it · 读卡器被其他程序占用",
 }
 UNPLUGGED = "check its cable and power; it is opened again · 读卡器无响应，请检查连线和电源"
+BAD_PATH = "nfcpy cannot use this path; a udp port is a number without a name in /etc/services · path 配置不可用"
 DEAD_FIELD = "no simulated field answers there: start one with `smk virtual` · 模拟卡场没有运行"
 
 
@@ -200,5 +201,7 @@ def open_reader(path: str) -> Reader:
     except OSError as error:
         advice = ADVICE.get(error.errno or 0, UNPLUGGED)
         raise ReaderLost(f"contactless reader {path!r}: {error}; {advice}") from error
-    except Exception as error:  # a path that nfcpy cannot read, no libusb, a device that answers nonsense
+    except ValueError as error:  # its udp: driver looks up the port's service name and wants a number back
+        raise ReaderLost(f"contactless reader {path!r}: {error}; {BAD_PATH}") from error
+    except Exception as error:  # no libusb, a device that answers nonsense
         raise ReaderLost(f"contactless reader {path!r}: {error!r}; {ADVICE[errno.ENODEV]}") from error

@@ -29,3 +29,21 @@ FIELD_S_MAX = 0.9
 
 CHIP_MS_MAX = 500
 """A chip is seen by pcscd up to 400 ms after it got power; without one in the slot an opening takes so long."""
+
+CLOCK_JUDGED_MS = 1000
+"""The trust in the clock is looked up anew after so long: it changes in minutes, and a tap should not pay for it."""
+
+CLOCK_STEP_S = 1.0
+"""Wall time that lags less behind is not a step back: the kernel slews, and monotonic time is counted in whole ms."""
+
+BOARD_LINES = 4
+"""Signals that wait for the board: it shows one at a time, and riders follow each other slower than it reads."""
+
+BOARD_WRITE_S = 0.5
+"""A healthy board takes 100 bytes within 0.1 s even at 9600 baud; pyserial's default is to wait for ever."""
+
+BOARD_OPEN_S = 1.0
+"""Time between two tries to open a board that was unplugged."""
+
+VOICE_S_MAX = 10.0
+"""No announcement is longer; a player that still runs hangs."""

@@ -1,0 +1,96 @@
+"""The clock of the device: local wall time with an honest word on how far to trust it, and time that only grows."""
+
+import ctypes
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from terminal.drivers.limits import CLOCK_JUDGED_MS, CLOCK_STEP_S
+from terminal.ports import ClockTrust, Moment
+
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""China keeps one offset and no summer time since 1991: no time zone data that a lean system may lack is needed."""
+
+TIME_ERROR = 5  # what adjtimex(2) returns while the kernel's clock is not disciplined
+TIMEX_BYTES = 512  # more than `struct timex` of any Linux; modes 0 at its begin means "only tell"
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SYNCED_SINCE_BOOT = Path("/run/systemd/timesync/synchronized")
+SET_FROM_RTC = Path("/sys/class/rtc/rtc0/hctosys")
+LAST_SYNCED = Path("/var/lib/systemd/timesync/clock")
+
+
+def judge_trust() -> ClockTrust:
+    """How far this machine's wall time can be trusted now.
+
+    SYNCED: the kernel's clock is disciplined (adjtimex), or systemd-timesyncd has synchronised it since boot. RTC: the
+    kernel set it from the battery clock at boot. RESTORED: systemd-timesyncd advanced it to its last stamp.
+    """
+    if _disciplined() or SYNCED_SINCE_BOOT.exists():
+        return ClockTrust.SYNCED
+    if _text(SET_FROM_RTC) == "1":
+        return ClockTrust.RTC
+    return ClockTrust.RESTORED if LAST_SYNCED.exists() else ClockTrust.UNKNOWN
+
+
+class SystemClock:
+    """Reads the system's clock; fits `terminal.ports.Clock`. `boot_id` tells whether two `mono_ms` compare."""
+
+    def __init__(
+        self,
+        floor: datetime | None = None,
+        *,
+        wall: Callable[[], float] = time.time,
+        mono_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
+        trust: Callable[[], ClockTrust] = judge_trust,
+    ) -> None:
+        """`floor`: the time of the last record (aware), which no reading goes behind. None: there is no record.
+
+        A record that was written years ahead by a wrong battery clock is no floor: the caller passes the last one whose
+        time was trusted.
+        """
+        self._wall, self._mono_ms, self._judge = wall, mono_ms, trust
+        self._floor_s = floor.timestamp() if floor is not None else 0.0
+        self._started_ms = self._last_ms = self._judge_at_ms = mono_ms()
+        self._last_s = self._floor_s
+        self._last_synced = False
+        self._trust = ClockTrust.UNKNOWN
+        self.boot_id = _text(BOOT_ID)
+
+    def read(self) -> Moment:
+        """One reading. Time that went back is counted on from the last reading, or the floor, and is RESTORED.
+
+        A clock that was wrong in the future and is synchronised at last may step back, but not behind the floor.
+        """
+        mono_ms = self._mono_ms()
+        if mono_ms >= self._judge_at_ms:
+            self._trust = self._judge()
+            self._judge_at_ms = mono_ms + CLOCK_JUDGED_MS
+        wall_s, trust = self._wall(), self._trust
+        synced = trust is ClockTrust.SYNCED
+        if synced and not self._last_synced:
+            earliest_s, last_s = self._floor_s + (mono_ms - self._started_ms) / 1000, self._floor_s
+        else:
+            earliest_s, last_s = self._last_s + (mono_ms - self._last_ms) / 1000, self._last_s
+        if wall_s >= earliest_s - CLOCK_STEP_S:
+            at_s = max(wall_s, last_s)
+        else:
+            at_s, trust = earliest_s, ClockTrust.RESTORED
+        self._last_s, self._last_ms, self._last_synced = at_s, mono_ms, synced
+        return Moment(datetime.fromtimestamp(at_s, CHINA), trust, mono_ms)
+
+
+def _disciplined() -> bool:
+    try:
+        told: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
+    except (OSError, AttributeError):
+        return False
+    return 0 <= told < TIME_ERROR
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,127 @@
+"""The clock: China's time, honest about itself, never behind the last record."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terminal.drivers import limits
+from terminal.drivers.clock import CHINA, SystemClock, judge_trust
+from terminal.ports import ClockTrust
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=CHINA)
+
+
+class World:
+    """Wall and monotonic time as a test sets them."""
+
+    def __init__(self, wall: datetime = NOON, trust: ClockTrust = ClockTrust.SYNCED) -> None:
+        self.wall_s = wall.timestamp()
+        self.mono_ms = 5_000
+        self.trust = trust
+        self.asked = 0
+
+    def pass_s(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.mono_ms += round(seconds * 1000)
+
+    def judge(self) -> ClockTrust:
+        self.asked += 1
+        return self.trust
+
+    def clock(self, floor: datetime | None = None) -> SystemClock:
+        return SystemClock(floor, wall=lambda: self.wall_s, mono_ms=lambda: self.mono_ms, trust=self.judge)
+
+
+def test_a_reading_is_the_wall_time_of_china_with_its_trust() -> None:
+    moment = World(trust=ClockTrust.RTC).clock().read()
+    assert (moment.at, moment.trust, moment.mono_ms) == (NOON, ClockTrust.RTC, 5_000)
+    assert moment.at.utcoffset() == timedelta(hours=8)
+
+
+def test_the_trust_is_looked_up_once_a_second_not_at_each_tap() -> None:
+    world = World()
+    clock = world.clock()
+    for _ in range(10):
+        clock.read()
+        world.pass_s(0.05)
+    assert world.asked == 1
+    world.pass_s(limits.CLOCK_JUDGED_MS / 1000)
+    world.trust = ClockTrust.UNKNOWN
+    assert clock.read().trust is ClockTrust.UNKNOWN
+
+
+@pytest.mark.parametrize("trust", list(ClockTrust))
+def test_a_clock_behind_the_last_record_counts_on_from_it(trust: ClockTrust) -> None:
+    world = World(datetime(1970, 1, 1, tzinfo=UTC), trust)
+    clock = world.clock(floor=NOON)
+    first = clock.read()
+    world.pass_s(90)
+    second = clock.read()
+    assert (first.at, second.at) == (NOON, NOON + timedelta(seconds=90))
+    assert first.trust is second.trust is ClockTrust.RESTORED
+
+
+def test_a_clock_that_is_synchronised_later_jumps_forward() -> None:
+    world = World(datetime(1970, 1, 1, tzinfo=UTC), ClockTrust.UNKNOWN)
+    clock = world.clock(floor=NOON)
+    clock.read()
+    world.pass_s(2)
+    world.wall_s, world.trust = NOON.timestamp() + 3600, ClockTrust.SYNCED
+    moment = clock.read()
+    assert (moment.at, moment.trust) == (NOON + timedelta(hours=1), ClockTrust.SYNCED)
+
+
+def test_a_step_back_is_not_followed() -> None:
+    world = World(trust=ClockTrust.RTC)
+    clock = world.clock()
+    clock.read()
+    world.pass_s(10)
+    world.wall_s -= 3600
+    moment = clock.read()
+    assert (moment.at, moment.trust) == (NOON + timedelta(seconds=10), ClockTrust.RESTORED)
+
+
+def test_a_clock_wrong_in_the_future_comes_back_when_it_is_synchronised_but_not_behind_the_floor() -> None:
+    world = World(NOON + timedelta(days=1500), ClockTrust.RTC)
+    clock = world.clock(floor=NOON)
+    clock.read()
+    world.pass_s(10)
+    world.wall_s, world.trust = (NOON + timedelta(days=1)).timestamp(), ClockTrust.SYNCED
+    assert clock.read().at == NOON + timedelta(days=1)
+    world.pass_s(10)
+    world.wall_s = (NOON - timedelta(days=9)).timestamp()
+    assert clock.read().at == NOON + timedelta(days=1, seconds=10)
+
+
+steps = st.tuples(st.integers(0, 10_000), st.floats(-1e6, 1e6), st.sampled_from(ClockTrust))
+
+
+@given(st.lists(steps, max_size=20))
+def test_no_reading_is_behind_the_floor_nor_behind_an_equally_trusted_one(
+    moves: list[tuple[int, float, ClockTrust]],
+) -> None:
+    world = World()
+    clock = world.clock(floor=NOON)
+    last = clock.read()
+    synced = world.trust is ClockTrust.SYNCED
+    for passed_ms, step_s, trust in moves:
+        world.pass_s(passed_ms / 1000)
+        world.wall_s += step_s
+        world.mono_ms += limits.CLOCK_JUDGED_MS
+        world.trust = trust
+        moment = clock.read()
+        assert moment.at >= NOON
+        if synced or trust is not ClockTrust.SYNCED:
+            assert moment.at >= last.at
+        last, synced = moment, trust is ClockTrust.SYNCED
+
+
+def test_the_real_clock_reads() -> None:
+    clock = SystemClock()
+    first, second = clock.read(), clock.read()
+    assert second.mono_ms >= first.mono_ms
+    assert abs((datetime.now(CHINA) - second.at).total_seconds()) < 3600
+    assert judge_trust() in ClockTrust
+    assert len(clock.boot_id) == 36
