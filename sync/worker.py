@@ -47,7 +47,8 @@ def enrol(link: Link, terminal: str) -> Identity | Unclear:
 class Worker:
     """Runs one session over one link in its own thread.
 
-    `on_versions` gets the backend's version numbers, `on_alarm` (what, detail); both run in the sync thread.
+    `on_versions` gets the backend's version numbers when they changed, `on_alarm` (what, detail); both run in the sync
+    thread.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Worker:
         self._last_contact = ""
         self._server_time = ""
         self._trouble = ""
+        self._versions: dict[str, str] = {}
 
     def start(self) -> None:
         """Start the thread; it asks the backend at once."""
@@ -149,7 +151,9 @@ class Worker:
             self._server_time = reply.server_time
             if reply.quarantined:
                 self._on_alarm("quarantined", f"rows {', '.join(map(str, reply.quarantined))}")
-            self._on_versions(reply.versions)
+            if reply.versions != self._versions:
+                self._versions = reply.versions
+                self._on_versions(reply.versions)
         elif isinstance(reply, Ahead | NotEnrolled) and self._trouble != was:
             self._on_alarm("stranded", self._trouble)
 

@@ -1,0 +1,287 @@
+"""Three books compared to the fen: what left the chips, what the journals say, what the backend says.
+
+Each book is read by itself (the chips' memory, closed journals, the backend's database). DONE and GREY are kept apart:
+whether a grey debit happened is the backend's verdict, and the chips are the judge of that verdict.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sync.chain import Identity, Stored, first_damage
+from sync.record import BadRow, Done, Grey, Held, Void, decode
+
+Key = tuple[str, int, int]
+PAID_GROUNDS = frozenset({"own_tac", "balance", "counter"})
+
+
+class CardBook(NamedTuple):
+    """One chip, read from its memory: money and purse (offline) counter at the start and now, money loaded between."""
+
+    card: str
+    start_fen: int
+    loads_fen: int
+    now_fen: int
+    start_counter: int
+    now_counter: int
+
+
+class JournalBook(NamedTuple):
+    """One closed journal."""
+
+    identity: Identity
+    rows: Sequence[Stored]
+
+
+class BackendCharge(NamedTuple):
+    """One held debit in the backend's books; `ground`: why a grey one is paid or not, "" for the others."""
+
+    card: str
+    counter: int
+    balance_fen: int
+    amount_fen: int
+    state: str
+    said: str
+    ground: str
+    paid_fen: int
+
+
+class BackendBook(NamedTuple):
+    """The backend's database: each row's bytes, and each debit, by (terminal, epoch, number)."""
+
+    rows: Mapping[Key, bytes]
+    charges: Mapping[Key, BackendCharge]
+
+
+class Fault(NamedTuple):
+    """One thing that does not agree: where, and what in two languages."""
+
+    where: str
+    zh: str
+    en: str
+
+
+class Sums(NamedTuple):
+    """One book's debits of one card: number and fen of DONE, and of GREY that happened."""
+
+    done: int = 0
+    done_fen: int = 0
+    grey: int = 0
+    grey_fen: int = 0
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Both together."""
+        return Sums(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+class CardLine(NamedTuple):
+    """One card in the three books. `spent_fen` and `debits` from the chip."""
+
+    card: str
+    spent_fen: int
+    debits: int
+    journal: Sums
+    backend: Sums
+
+
+class Reconciliation(NamedTuple):
+    """`balanced` only when nothing at all disagrees. `pending`: grey debits without a verdict, (number, fen)."""
+
+    balanced: bool
+    cards: tuple[CardLine, ...]
+    faults: tuple[Fault, ...]
+    pending: tuple[int, int]
+
+    def lines(self, language: str) -> list[str]:
+        """The report for people, "zh" or "en"."""
+        zh = language == "zh"
+        spent = sum(line.spent_fen for line in self.cards)
+        journal, backend = _total(line.journal for line in self.cards), _total(line.backend for line in self.cards)
+        said = (
+            [
+                f"卡片支出 {_yuan(spent)} 元（{len(self.cards)} 张卡）",
+                f"终端日志 {_sums(journal, zh)}",
+                f"后台账本 {_sums(backend, zh)}",
+                f"待定灰记录 {self.pending[0]} 笔 {_yuan(self.pending[1])} 元",
+            ]
+            if zh
+            else [
+                f"spent from cards   {_yuan(spent)} yuan ({len(self.cards)} cards)",
+                f"journals           {_sums(journal, zh)}",
+                f"backend            {_sums(backend, zh)}",
+                f"grey, no verdict   {self.pending[0]} of {_yuan(self.pending[1])} yuan",
+            ]
+        )
+        said += [f"{fault.where}: {fault.zh if zh else fault.en}" for fault in self.faults]
+        if self.balanced:
+            said.append("三本账一致，分毫不差" if zh else "the three books agree to the fen")
+        else:
+            said.append(f"三本账不一致：{len(self.faults)} 处" if zh else f"NOT BALANCED: {len(self.faults)} faults")
+        return said
+
+
+class _Debit(NamedTuple):
+    """One held debit as its journal has it; `state` done, void, grey or open."""
+
+    held: Held
+    state: str
+
+
+def reconcile(cards: Sequence[CardBook], journals: Sequence[JournalBook], backend: BackendBook) -> Reconciliation:
+    """Compare the books; never raises over what they hold."""
+    faults: list[Fault] = []
+    debits: dict[Key, _Debit] = {}
+    rows: dict[Key, bytes] = {}
+    for book in journals:
+        faults += _chain_faults(book)
+        rows |= {(book.identity.terminal, book.identity.epoch, row.seq): row.raw for row in book.rows}
+        debits |= _debits(book)
+    faults += _row_faults(rows, backend.rows)
+    faults += _charge_faults(debits, backend.charges)
+    lines = []
+    for card in cards:
+        line = _card_line(card, debits, backend.charges)
+        lines.append(line)
+        faults += _card_faults(line)
+    known = {card.card for card in cards}
+    for key, debit in debits.items():
+        if debit.held.card not in known:
+            faults.append(Fault(_name(key), f"卡 {debit.held.card} 不在场", f"card {debit.held.card} was not read"))
+    undecided = [charge for charge in backend.charges.values() if charge.ground == "pending" or charge.state == "open"]
+    pending = len(undecided), sum(charge.amount_fen for charge in undecided)
+    return Reconciliation(not faults, tuple(lines), tuple(faults), pending)
+
+
+def _chain_faults(book: JournalBook) -> list[Fault]:
+    damage = first_damage(book.identity, book.rows)
+    if damage is None:
+        return []
+    where = _name((book.identity.terminal, book.identity.epoch, damage.seq))
+    return [Fault(where, f"日志损坏：{damage.what}", f"journal damaged: {damage.what}")]
+
+
+def _debits(book: JournalBook) -> dict[Key, _Debit]:
+    """The journal's debits with their outcome: DONE before VOID before GREY, however many there are."""
+    found: dict[Key, _Debit] = {}
+    terminal, epoch, _ = book.identity
+    for stored in book.rows:
+        try:
+            event = decode(stored.raw).event
+        except BadRow:
+            continue  # named by the chain already, or by the comparison of bytes
+        if isinstance(event, Held):
+            found[terminal, epoch, stored.seq] = _Debit(event, "open")
+        elif isinstance(event, Done | Void | Grey) and (debit := found.get((terminal, epoch, event.held))):
+            state = type(event).__name__.lower()
+            if debit.state in ("open", "grey") or state == "done":
+                found[terminal, epoch, event.held] = debit._replace(state=state)
+    return found
+
+
+def _row_faults(journal: Mapping[Key, bytes], backend: Mapping[Key, bytes]) -> list[Fault]:
+    faults = []
+    for key in sorted(journal.keys() | backend.keys()):
+        if key not in backend:
+            faults.append(Fault(_name(key), "后台没有这一行", "the backend does not have this row"))
+        elif key not in journal:
+            faults.append(Fault(_name(key), "日志没有这一行", "no journal has this row"))
+        elif journal[key] != backend[key]:
+            faults.append(Fault(_name(key), "后台的字节与日志不同", "the backend's bytes differ from the journal's"))
+    return faults
+
+
+def _charge_faults(debits: Mapping[Key, _Debit], charges: Mapping[Key, BackendCharge]) -> list[Fault]:
+    faults = []
+    for key in sorted(debits.keys() | charges.keys()):
+        debit, charge = debits.get(key), charges.get(key)
+        if debit is None or charge is None:
+            missing = ("日志", "a journal") if debit is None else ("后台账本", "the backend's books")
+            faults.append(Fault(_name(key), f"{missing[0]}没有这笔扣款", f"{missing[1]} lacks this debit"))
+            continue
+        faults += [Fault(_name(key), zh, en) for zh, en in _differences(debit, charge)]
+    return faults
+
+
+def _differences(debit: _Debit, charge: BackendCharge) -> list[tuple[str, str]]:
+    held, found = debit.held, []
+    pairs: tuple[tuple[str, str, object, object], ...] = (
+        ("卡号", "card", held.card, charge.card),
+        ("计数器", "counter", held.counter, charge.counter),
+        ("交易前余额", "balance before", held.balance, charge.balance_fen),
+        ("金额", "amount", held.amount, charge.amount_fen),
+        ("结果", "outcome", debit.state, charge.state),
+        ("入账", "paid", _due_fen(charge), charge.paid_fen),
+    )
+    for zh, en, here, there in pairs:
+        if here != there:
+            found.append((f"{zh}：日志 {here}，后台 {there}", f"{en}: {here} by the journal, {there} at the backend"))
+    if charge.ground == "difference":
+        found.append(("灰记录之后卡上差额无法解释", "the card's money after this grey debit cannot be explained"))
+    return found
+
+
+def _due_fen(charge: BackendCharge) -> int:
+    """What a charge must come to by its own state and ground."""
+    happened = charge.state == "done" or (charge.state == "grey" and charge.ground in PAID_GROUNDS)
+    return charge.amount_fen if happened else 0
+
+
+def _card_line(book: CardBook, debits: Mapping[Key, _Debit], charges: Mapping[Key, BackendCharge]) -> CardLine:
+    journal = backend = Sums()
+    for key, debit in debits.items():
+        if debit.held.card == book.card:
+            charge = charges.get(key)
+            happened = charge is not None and charge.ground in PAID_GROUNDS
+            journal = journal.plus(_as_sums(debit.state, happened, debit.held.amount))
+    for charge in charges.values():
+        if charge.card == book.card:
+            backend = backend.plus(_as_sums(charge.state, charge.ground in PAID_GROUNDS, charge.paid_fen))
+    spent = book.start_fen + book.loads_fen - book.now_fen
+    return CardLine(book.card, spent, book.now_counter - book.start_counter, journal, backend)
+
+
+def _as_sums(state: str, happened: bool, fen: int) -> Sums:
+    if state == "done":
+        return Sums(done=1, done_fen=fen)
+    return Sums(grey=1, grey_fen=fen) if state == "grey" and happened else Sums()
+
+
+def _card_faults(line: CardLine) -> list[Fault]:
+    faults = []
+    for zh, en, sums in (("日志", "the journals", line.journal), ("后台", "the backend", line.backend)):
+        fen, number = sums.done_fen + sums.grey_fen, sums.done + sums.grey
+        if fen != line.spent_fen:
+            off = line.spent_fen - fen
+            in_zh = f"卡上少了 {_yuan(line.spent_fen)} 元，{zh}记 {_yuan(fen)} 元，差 {off} 分"
+            in_en = f"{_yuan(line.spent_fen)} yuan left the card, {en} say {_yuan(fen)}: {off} fen off"
+            faults.append(Fault(line.card, in_zh, in_en))
+        if number != line.debits:
+            in_zh = f"卡的计数器走了 {line.debits}，{zh}记 {number} 笔"
+            in_en = f"the card counted {line.debits} debits, {en} say {number}"
+            faults.append(Fault(line.card, in_zh, in_en))
+    if line.journal != line.backend and not faults:
+        faults.append(Fault(line.card, "日志与后台分类不同", "journals and backend class its debits differently"))
+    return faults
+
+
+def _total(sums: Iterable[Sums]) -> Sums:
+    total = Sums()
+    for each in sums:
+        total = total.plus(each)
+    return total
+
+
+def _sums(sums: Sums, zh: bool) -> str:
+    both = _yuan(sums.done_fen + sums.grey_fen)
+    if zh:
+        done = f"已完成 {sums.done} 笔 {_yuan(sums.done_fen)} 元"
+        return f"{both} 元 = {done} + 灰记录 {sums.grey} 笔 {_yuan(sums.grey_fen)} 元"
+    done = f"DONE {sums.done} of {_yuan(sums.done_fen)}"
+    return f"{both} yuan = {done} + GREY {sums.grey} of {_yuan(sums.grey_fen)}"
+
+
+def _yuan(fen: int) -> str:
+    return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+
+
+def _name(key: Key) -> str:
+    return f"{key[0]}/{key[1]}/{key[2]}"
