@@ -7,6 +7,7 @@ options or files, 3 no vpcd.
 import argparse
 import gc
 import json
+import os
 import signal
 import sys
 import threading
@@ -87,7 +88,8 @@ def _keep(simulation: Simulation, memory: Path | None, stopping: threading.Event
 
 
 def _until_closed(stopping: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not sys.stdin: its buffer's lock, held by a waiting thread, aborts the interpreter at its end.
+    while os.read(0, 1):
         pass
     stopping.set()
 

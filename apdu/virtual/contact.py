@@ -19,6 +19,8 @@ from apdu.virtual.timing import NO_DELAY, Timing, wait_until
 OFF, ON, RESET, GET_ATR = 0x00, 0x01, 0x02, 0x04
 RETRY_SECONDS = 0.05  # pcscd's restart takes about half a second; a new try costs nothing
 CONNECT_SECONDS = 1.0
+# pcscd looks for the chip, powers it at once, and looks again 0.4 s later: by then its clients see the chip.
+LOOK_AGAIN_SECONDS = 0.1
 
 
 class Slot:
@@ -72,7 +74,7 @@ class ContactFace:
         self._thread.join(timeout=2)
 
     def wait_seen(self, seconds: float) -> bool:
-        """Wait until pcscd has spoken to the chip."""
+        """Wait until pcscd's clients see the chip."""
         return self._seen.wait(seconds)
 
     def unplug(self) -> None:
@@ -118,7 +120,7 @@ class ContactFace:
             self._stopping.wait(RETRY_SECONDS)
 
     def _talk(self, connection: socket.socket) -> None:
-        waiting = b""
+        waiting, heard_at = b"", 0.0
         while True:
             # Not permanent: the kernel falls back to delayed acknowledgements by itself.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -126,8 +128,10 @@ class ContactFace:
             if not part:
                 return
             received_at = time.perf_counter()
-            self._seen.set()
             messages, waiting = split(waiting + part)
+            if (heard_at and received_at - heard_at > LOOK_AGAIN_SECONDS) or any(len(one) > 1 for one in messages):
+                self._seen.set()
+            heard_at = received_at
             for message in messages:
                 try:
                     with self._lock:

@@ -189,11 +189,10 @@ class ContactlessFace:
                 frame = bytes.fromhex(text.decode("ascii"))
             except ValueError:
                 continue
-            if kind != TYPE_A:
-                self._send(kind + b" ", reader)
-                continue
-            if frame:
+            if frame and kind == TYPE_A:
                 self._answer(frame, reader, received_at)
+            elif frame:
+                self._send(kind + b" ", reader)
 
     def _answer(self, frame: bytes, reader: Address, received_at: float) -> None:
         field = self.field

@@ -157,7 +157,7 @@ class Simulation:
         """Arm a tear "before" or "after" the nth APDU (with that instruction) or the nth frame from now."""
         if side not in SIDES:
             raise Refusal(f"side: one of {', '.join(SIDES)}, not {side!r}")
-        tear = Tear(_trigger(ins, nth, unit), side, notice)
+        tear = Tear(_trigger(ins, nth, unit), side, bool(notice))
         with self._lock:
             self._faults(chip).tears.append(tear)
 
@@ -177,36 +177,37 @@ class Simulation:
         chip: str = "card",
     ) -> None:
         """Make the chip answer these bytes (hex, the status word included), whatever they mean."""
-        instead = Answer(_trigger(ins, nth, "apdu"), bytes.fromhex(answer), times, execute)
+        instead = Answer(_trigger(ins, nth, "apdu"), bytes.fromhex(answer), _whole("times", times), bool(execute))
         with self._lock:
             self._faults(chip).answers.append(instead)
 
     def wtx(self, multiplier: int, ins: str | None = None, nth: int = 1) -> None:
         """The card asks for `multiplier` frame waiting times before that APDU's answer."""
+        extension = Extension(_trigger(ins, nth, "apdu"), _whole("multiplier", multiplier))
         with self._lock:
-            self._field.faults.extensions.append(Extension(_trigger(ins, nth, "apdu"), multiplier))
+            self._field.faults.extensions.append(extension)
 
     def silent(self, on: bool = True) -> None:
         """The card in the field answers nothing from now on, until one enters again."""
         with self._lock:
-            self._field.faults.silent = on
+            self._field.faults.silent = bool(on)
 
     def damage(self, how: str, times: int = 1) -> None:
         """Damage the next `times` anticollision answers: bcc, short, empty, collision (two cards)."""
         if how not in DAMAGES:
             raise Refusal(f"how: one of {', '.join(DAMAGES)}, not {how!r}")
         with self._lock:
-            self._field.faults.damage, self._field.faults.damage_times = how, times
+            self._field.faults.damage, self._field.faults.damage_times = how, _whole("times", times)
 
     def garble(self, times: int = 1, noticed: bool = True) -> None:
         """Damage the next `times` I-blocks of the card; `noticed`: the reader's CRC check finds it."""
         with self._lock:
-            self._field.faults.garble_times, self._field.faults.garble_bytes = times, not noticed
+            self._field.faults.garble_times, self._field.faults.garble_bytes = _whole("times", times), not noticed
 
     def lose(self, times: int = 1) -> None:
         """The next `times` I-blocks of the reader do not reach the card."""
         with self._lock:
-            self._field.faults.lose_times = times
+            self._field.faults.lose_times = _whole("times", times)
 
     def clear_faults(self) -> None:
         """Disarm everything."""
@@ -322,6 +323,11 @@ def _psam_image(psam: Psam) -> dict[str, Any]:
 
 
 def _trigger(ins: str | None, nth: int, unit: str) -> Trigger:
-    if nth < 1:
-        raise Refusal(f"nth: from 1, not {nth}")
-    return Trigger(None if ins is None else int(ins, 16), nth, Unit(unit))
+    return Trigger(None if ins is None else int(ins, 16), _whole("nth", nth), Unit(unit))
+
+
+def _whole(name: str, number: int) -> int:
+    """Check a count that arrived as JSON. Raises Refusal."""
+    if not isinstance(number, int) or number < 1:
+        raise Refusal(f"{name}: a whole number from 1, not {number!r}")
+    return number

@@ -44,6 +44,8 @@ class Timing:
         values: dict[str, Any] = dict(raw)
         for name in ("card_ms", "psam_ms"):
             values[name] = {int(ins, 16): float(ms) for ins, ms in raw.get(name, {}).items()}
+        for name in ("frame_ms", "air_kbit", "psam_baud"):
+            values[name] = float(raw.get(name, 0.0))
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
