@@ -77,6 +77,10 @@ def purchase(card: Card, psam: Psam, amount_fen: int, kind: str, moment: str, re
         "terminal": terminal.upper(),
         "terminal_sequence": int.from_bytes(sequence, "big"),
         "tac": paid[:4].hex().upper(),
+        "key_version": opened[9:10].hex().upper(),
+        "algorithm": opened[10:11].hex().upper(),
+        "random": random.hex().upper(),
+        "mac1": mac1.hex().upper(),
     }
 
 

@@ -105,7 +105,7 @@ class Remote:
         """Another bus takes a fare with its own PSAM; `records` are whole 80DC commands as hex (kind "09").
 
         Returns number20, serial, counter (of INIT), balance_before_fen, amount_fen, type, moment, terminal,
-        terminal_sequence and tac.
+        terminal_sequence, tac, key_version, algorithm, random and mac1.
         """
         asked = {"card": card, "amount_fen": amount_fen, "moment": moment, "kind": kind, "records": list(records)}
         return dict(self._do("purchase_elsewhere", **asked))
