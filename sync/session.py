@@ -222,9 +222,9 @@ class Session:
     def _pause(self, chance: float, asked: int) -> float:
         match self.state:
             case State.CALM:
-                return float(max(HEARTBEAT_SECONDS, asked))
+                return max(HEARTBEAT_SECONDS, asked)
             case State.STRANDED:
-                return float(RETRY_SECONDS_MAX)
+                return RETRY_SECONDS_MAX
             case State.WAITING:
                 return pause_seconds(self._failures, chance, asked)
             case State.ASKING:

@@ -34,7 +34,6 @@ class LoadMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _loads = msgspec.json.Decoder(Annotated[list[LoadMessage], msgspec.Meta(max_length=LOADS_MAX)])
-_WRONG = (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError)
 
 
 class _TooLong(Exception):
@@ -46,7 +45,19 @@ def create_app(
 ) -> Starlette:
     """The application over the store in directory `data`. `now`: ISO 8601 with offset."""
     backend = Backend(data, keys, now, versions)
-    app = Starlette(routes=_routes(backend, now))
+    endpoints = _Endpoints(backend, now)
+    app = Starlette(
+        routes=[
+            Route("/v1/terminals/{terminal}/enrol", endpoints.enrol, methods=["POST"]),
+            Route("/v1/terminals/{terminal}/batches", endpoints.batches, methods=["POST"]),
+            Route("/v1/loads", endpoints.loads, methods=["POST"]),
+            Route("/v1/health", endpoints.health),
+            Route("/v1/terminals", endpoints.asks(report.terminals)),
+            Route("/v1/report", endpoints.asks(report.report)),
+            Route("/v1/lock-report", endpoints.asks(endpoints.locks)),
+            Route("/v1/xf", endpoints.asks(report.consumption)),
+        ]
+    )
     app.state.backend = backend
     return app
 
@@ -64,49 +75,55 @@ async def _body(request: Request) -> bytes:
     async for part in request.stream():
         received += part
         if len(received) > BATCH_GZIP_BYTES_MAX:
-            raise _TooLong
+            raise _TooLong(f"more than {BATCH_GZIP_BYTES_MAX} bytes")
     return bytes(received)
 
 
-def _routes(backend: Backend, now: Callable[[], str]) -> list[Route]:
-    async def enrol(request: Request) -> Response:
+class _Endpoints:
+    def __init__(self, backend: Backend, now: Callable[[], str]) -> None:
+        self._backend = backend
+        self._now = now
+
+    async def enrol(self, request: Request) -> Response:
         terminal = request.path_params["terminal"]
         try:
             msgspec.convert(terminal, Terminal)
-            return _json(await run_in_threadpool(backend.enrol, terminal))
+            return _json(await run_in_threadpool(self._backend.enrol, terminal))
         except (msgspec.ValidationError, CannotEnrol) as wrong:
             return _problem(400, "cannot_enrol", str(wrong))
 
-    async def batches(request: Request) -> Response:
+    async def batches(self, request: Request) -> Response:
         try:
             batch = await run_in_threadpool(unpack, await _body(request))
-        except _TooLong:
-            return _problem(413, "bad_batch", f"more than {BATCH_GZIP_BYTES_MAX} bytes")
+        except _TooLong as wrong:
+            return _problem(413, "bad_batch", str(wrong))
         except BadBatch as wrong:
             return _problem(400, "bad_batch", str(wrong))
         if batch.terminal != request.path_params["terminal"]:
             return _problem(400, "bad_batch", f"a batch of terminal {batch.terminal}")
-        answer = await run_in_threadpool(backend.take, batch)
+        answer = await run_in_threadpool(self._backend.take, batch)
         if answer is None:
             return _problem(409, "not_enrolled", f"terminal {batch.terminal}, epoch {batch.epoch}")
         return _json(answer)
 
-    async def loads(request: Request) -> Response:
+    async def loads(self, request: Request) -> Response:
         try:
             taken = _loads.decode(await _body(request))
-        except _TooLong:
-            return _problem(413, "bad_loads", f"more than {BATCH_GZIP_BYTES_MAX} bytes")
-        except _WRONG as wrong:
+        except _TooLong as wrong:
+            return _problem(413, "bad_loads", str(wrong))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             return _problem(400, "bad_loads", str(wrong))
-        await run_in_threadpool(backend.add_loads, [msgspec.structs.asdict(load) for load in taken])
+        await run_in_threadpool(self._backend.add_loads, [msgspec.structs.asdict(load) for load in taken])
         return _json({"taken": len(taken)})
 
-    async def health(_request: Request) -> Response:
-        return _json({"ok": True, "time": now()})
+    async def health(self, _request: Request) -> Response:
+        return _json({"ok": True, "time": self._now()})
 
-    def asks(question: Callable[[Database], Any]) -> Callable[[Request], Awaitable[Response]]:
+    def asks(self, question: Callable[[Database], Any]) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint that answers from the store: text as it is, anything else as JSON."""
+
         def answer() -> Any:
-            with backend.transaction() as database:
+            with self._backend.transaction() as database:
                 return question(database)
 
         async def endpoint(_request: Request) -> Response:
@@ -118,16 +135,5 @@ def _routes(backend: Backend, now: Callable[[], str]) -> list[Route]:
 
         return endpoint
 
-    def locks(database: Database) -> str:
-        return report.lock_report(database, now()[:10].replace("-", ""))
-
-    return [
-        Route("/v1/terminals/{terminal}/enrol", enrol, methods=["POST"]),
-        Route("/v1/terminals/{terminal}/batches", batches, methods=["POST"]),
-        Route("/v1/loads", loads, methods=["POST"]),
-        Route("/v1/health", health),
-        Route("/v1/terminals", asks(report.terminals)),
-        Route("/v1/report", asks(report.report)),
-        Route("/v1/lock-report", asks(locks)),
-        Route("/v1/xf", asks(report.consumption)),
-    ]
+    def locks(self, database: Database) -> str:
+        return report.lock_report(database, self._now()[:10].replace("-", ""))
