@@ -172,6 +172,12 @@ def test_each_refusal_of_the_psam_has_its_own_status(command: str, status: str) 
     assert ask(psam(), command) == status
 
 
+def test_a_terminal_sequence_at_its_end_refuses_for_good() -> None:
+    one = psam(sequence=0xFFFFFFFF)
+    assert ask(one, PURCHASE["psam_init_apdu"])[:8] == "FFFFFFFF"
+    assert ask(one, PURCHASE["psam_init_apdu"]) == "9402"
+
+
 def test_a_psam_that_wants_the_safe_code_signs_nothing_before_it() -> None:
     one = psam(safe_code=True)
     assert ask(one, PURCHASE["psam_init_apdu"]) == "6985"

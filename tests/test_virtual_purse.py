@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu import crypto
+from apdu.virtual import elsewhere
 from apdu.virtual.cards import Card, image, personalise
 from apdu.virtual.chance import Chance
 from apdu.virtual.purse import PurseKeys
@@ -305,6 +306,31 @@ def test_a_forged_card_says_yes_and_changes_nothing() -> None:
     assert ask(card, debit(card, opened, 100, 6)).endswith("9000")
     assert ask(card, "805001020B01000000643140000000010F") == opened
     assert card.purse is not None and card.purse.memory.balance_fen == SPEC.balance_fen
+
+
+def test_a_load_adds_money_once_and_leaves_a_proof_and_a_record() -> None:
+    card = card_of(replace(SPEC, load_counter=7))
+    deal = elsewhere.load(card, 5000, "20260305081530")
+    ask(card, SELECT)
+    assert ask(card, "805C000204") == f"{15000:08X}9000"
+    assert ask(card, "805A000202000808")[8:] == deal["tac"] + "9000"
+    assert ask(card, "00B201C400") == f"0008000000{5000:08X}02{deal['terminal']}202603050815309000"
+    assert card.purse is not None and (card.purse.memory.counter, card.purse.memory.load_counter) == (5, 8)
+
+
+def test_a_load_with_a_wrong_mac2_changes_nothing() -> None:
+    card = card_of()
+    before = image(card) | {"draws": 0}
+    opened = ask(card, "805000020B010000138831400000090010")
+    assert len(opened) == 36 and opened[:12] == "000027100001"
+    assert ask(card, "805200000B2026030508153000000000") == "9302"
+    assert ask(card, "805200000B2026030508153000000000") == "6985"
+    assert ask(card, "805200010B2026030508153000000000") == "6A86"
+    assert image(card) | {"draws": 0} == before
+
+
+def test_a_purse_does_not_overflow() -> None:
+    assert ask(card_of(), "805000020B017FFFFFFF31400000090010") == "6A80"
 
 
 def test_the_safe_code_is_there_when_the_issuer_uses_it() -> None:
