@@ -40,10 +40,9 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
     17    otherwise                                   Charge FARE, CONCESSION, FREE_CLASS or INTEROP
     ====  ==========================================  ================================================
 
-    **A clock behind the card's last boarding.** Clocks of two vehicles differ a little: up to `clock_tolerance`
-    counts as no time at all. Beyond it the card's record is no evidence of when: no second tap and no transfer, the
-    plain fare of the class, never more. A healed ride is told by its trip, so a clock that went back does not charge
-    it again.
+    **A clock behind the card's last boarding.** Up to `clock_tolerance` counts as no time at all: two vehicles'
+    clocks differ. Beyond it the record proves nothing: no second tap, no transfer, the plain fare of the class. A
+    healed ride is told by its trip, so that a clock that went back does not charge it again.
     """
     now = moment.replace(tzinfo=None, microsecond=0)
     today = now.date()

@@ -48,8 +48,11 @@ def test_an_amount_is_read_exactly_from_its_text(text: str, fen: int) -> None:
         "٢",
         "0x10",
         "1_0",
-    ]
-    + ["1000.01", "-1000.01", "9" * 10, "9" * 10_000],
+        "1000.01",
+        "-1000.01",
+        "9" * 10,
+        "9" * 10_000,
+    ],
 )
 def test_what_is_not_an_exact_amount_is_refused(text: str) -> None:
     with pytest.raises(BadAmount):

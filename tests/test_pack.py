@@ -163,7 +163,7 @@ def test_a_product_without_exactly_one_default_category_is_a_fault() -> None:
     for new in ("pupil,1", "pupil,0"):
         files = edited("rider_categories.txt", "pupil,0", new)
         if new == "pupil,0":
-            files["rider_categories.txt"] = files["rider_categories.txt"].replace("adult,1".encode(), b"adult,0")
+            files["rider_categories.txt"] = files["rider_categories.txt"].replace(b"adult,1", b"adult,0")
         assert ("fare_products.txt", 2, "rider_category_id") in {
             (fault.file, fault.line, fault.field) for fault in faults_of(files)
         }
@@ -187,6 +187,32 @@ def test_a_pack_with_join_rules_is_refused_rather_than_priced_wrongly() -> None:
     joins = b"from_network_id,to_network_id\ncity,boat\n"
     found = faults_of(pack_files("jiaxing", fare_leg_join_rules__txt=joins))
     assert [(fault.file, fault.line) for fault in found] == [("fare_leg_join_rules.txt", 2)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "city", "boat"),
+    [
+        # Without the column rule_priority an empty network is every network that the column does not name.
+        ("network_id,fare_product_id\ncity,dear\n,cheap\n", 500, 100),
+        ("network_id,fare_product_id\ncity,cheap\ncity,dear\n", 100, None),
+        # With it an empty network is any network, and the highest priority alone counts.
+        ("network_id,fare_product_id,rule_priority\ncity,dear,\n,cheap,\n", 100, 100),
+        ("network_id,fare_product_id,rule_priority\ncity,dear,1\n,cheap,\n", 500, 100),
+        ("network_id,fare_product_id,rule_priority\ncity,cheap,1\n,dear,2\n", 500, 500),
+        ("network_id,fare_product_id,rule_priority\ncity,cheap,1\ncity,dear,3\n", 500, None),
+        ("network_id,fare_product_id,rule_priority\n,cheap,1\n,dear,3\n", 500, 500),
+    ],
+)
+def test_an_empty_network_means_what_the_column_rule_priority_says(
+    rules: str, city: int | None, boat: int | None
+) -> None:
+    products = "fare_product_id,amount,currency\ndear,5,CNY\ncheap,1,CNY\n"
+    files = pack_files("jiaxing", fare_transfer_rules__txt=None)
+    pack = parse_pack(files | {"fare_leg_rules.txt": rules.encode(), "fare_products.txt": products.encode()})
+    terms = pack.local["ordinary"].at(pack.in_force_from)
+    assert terms is not None
+    amounts = {network: price.amount_fen for network, price in terms.prices.items()}
+    assert (amounts.get("city"), amounts.get("boat")) == (city, boat)
 
 
 def test_networks_are_named_by_routes_or_by_route_networks_but_not_by_both() -> None:

@@ -69,8 +69,9 @@ def test_the_last_second_of_five_hours_is_free_and_the_next_one_is_not(
     assert (verdict.amount_fen, verdict.reason, verdict.composite) == (amount_fen, reason, True)
 
 
-def test_parts_of_a_second_do_not_close_the_window() -> None:
-    assert tap(boarded(timedelta(0), WINDOW), now=NOW.replace(microsecond=999_999)).reason is Reason.TRANSFER
+def test_parts_of_a_second_neither_close_the_window_nor_reach_the_card() -> None:
+    verdict = tap(boarded(timedelta(0), WINDOW), now=NOW.replace(microsecond=999_999))
+    assert verdict.reason is Reason.TRANSFER and verdict.ride.boarded_at == NOW.replace(tzinfo=None)
 
 
 def test_five_hours_run_from_the_first_paid_boarding_and_not_from_the_last_transfer() -> None:
