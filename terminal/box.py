@@ -24,8 +24,9 @@ from terminal import identity
 from terminal.desk import Desk
 from terminal.drivers.clock import SystemClock
 from terminal.faces.fan import Fan
+from terminal.faces.table import load_signals
 from terminal.loop import Device, Plugs, Tables
-from terminal.ports import ContactlessReader, ContactSlot, Face, Status
+from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
 from terminal.signal import Signals
 from terminal.tap import Outcome
 
@@ -66,8 +67,7 @@ def build(configuration: Configuration, faces: Sequence[Face] = ()) -> Box:
     clock = SystemClock(datetime.fromisoformat(last.at) if last else None)
 
     def alarm(what: str, detail: str) -> None:
-        moment = clock.read()
-        journal.keep(Alarm(what, detail[:200]), moment.at.isoformat(), moment.trust.value, moment.mono_ms)
+        journal.keep(Alarm(what, detail[:200]), *clock.read().stamp())
 
     worker = None
     if configuration.sync.backend:
@@ -76,13 +76,13 @@ def build(configuration: Configuration, faces: Sequence[Face] = ()) -> Box:
         if loaded.alarm:
             log.error("%s: %s", loaded.alarm, loaded.trouble)
             alarm(loaded.alarm, str(loaded.trouble))
-    table = Signals((files("terminal.faces") / "signals.toml").read_text("utf-8"))
+    signals = load_signals()
     plugs = Plugs(
         open_reader=lambda: open_reader(configuration),
         open_slot=lambda: open_slot(configuration),
         clock=clock,
-        face=Fan((*configured_faces(configuration), *faces), lambda what: log.error("%s", what)),
-        signal=lambda outcome: table.signal(**told(outcome)),
+        face=Fan((*configured_faces(configuration), *faces), lambda what, why: log.error("%s: %s", what, why)),
+        signal=lambda outcome: told(signals, outcome),
         status=lambda device: status(device, worker),
         on_tap=worker.wake if worker else lambda: None,
         software=software(),
@@ -163,18 +163,18 @@ def status(device: Device, worker: Worker | None) -> Status:
     )
 
 
-def told(outcome: Outcome) -> dict[str, object]:
-    """What a signal says of an outcome."""
-    return {
-        "reason": outcome.reason,
-        "amount_fen": outcome.amount_fen,
-        "balance_fen": outcome.balance_fen,
-        "card": outcome.card,
-        "card_class": outcome.card_class,
-        "warnings": outcome.warnings,
-        "why": outcome.why,
-        "days": outcome.days,
-    }
+def told(signals: Signals, outcome: Outcome) -> Signal:
+    """What the rider is told of an outcome."""
+    return signals.signal(
+        outcome.reason,
+        outcome.amount_fen,
+        outcome.balance_fen,
+        card=outcome.card,
+        card_class=outcome.card_class,
+        days=outcome.days,
+        warnings=outcome.warnings,
+        why=outcome.why,
+    )
 
 
 def software() -> str:

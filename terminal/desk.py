@@ -66,7 +66,7 @@ class Desk:
         def keep(draft: Any) -> None:
             assert as_held is not None, "a script that holds needs a row"
             self._flush_unwritten()
-            self._held_seq = self.journal.hold(as_held(draft), *self._stamp()).seq
+            self._held_seq = self.journal.hold(as_held(draft), *self.moment.stamp()).seq
 
         return run(script, self.wires, keep)
 
@@ -88,10 +88,10 @@ class Desk:
     def keep(self, event: AnyEvent) -> int:
         """Make a row durable. Raises JournalError."""
         self._flush_unwritten()
-        return self.journal.keep(event, *self._stamp()).seq
+        return self.journal.keep(event, *self.moment.stamp()).seq
 
     def close(self, event: AnyEvent) -> int:
-        """Make an outcome durable; one that cannot be written is kept in memory and the device closes (docs/healing.md)."""
+        """Make an outcome durable; what cannot be written is kept in memory, the device closes (docs/healing.md)."""
         try:
             return self.keep(event)
         except JournalError as trouble:
@@ -130,11 +130,7 @@ class Desk:
         border = now.replace(hour=SERVICE_DAY_ENDS_HOUR, minute=0, second=0, microsecond=0)
         if border > now:
             border -= timedelta(days=1)
-        old = [
-            draft
-            for draft in self.journal.open_drafts_all()
-            if datetime.fromisoformat(draft.row.at) < border
-        ]
+        old = [draft for draft in self.journal.open_drafts_all() if datetime.fromisoformat(draft.row.at) < border]
         for draft in old:
             self.keep(Grey(held=draft.row.seq, tac="", why=UNHEALED))
         return len(old)
@@ -174,13 +170,9 @@ class Desk:
 
     # --- inside
 
-    def _stamp(self) -> tuple[str, Any, int]:
-        moment = self.moment
-        return moment.at.isoformat(timespec="milliseconds"), moment.trust.value, moment.mono_ms
-
     def _flush_unwritten(self) -> None:
         while self.unwritten:
-            self.journal.keep(self.unwritten[0], *self._stamp())
+            self.journal.keep(self.unwritten[0], *self.moment.stamp())
             self.unwritten.pop(0)
 
     def _repeat(self, number: str) -> Outcome | None:
@@ -203,9 +195,7 @@ class Desk:
                 return Outcome(Reason(event.reason), True, card=number, seq=last.seq)
             if isinstance(event, Held) and isinstance(last.event, Done):
                 after = event.balance - event.amount
-                return Outcome(
-                    Reason(event.reason), True, event.amount, after, number, event.card_class, seq=last.seq
-                )
+                return Outcome(Reason(event.reason), True, event.amount, after, number, event.card_class, seq=last.seq)
         return None
 
     def _recall_hidden(self, uid: str) -> Memory:

@@ -1,4 +1,4 @@
-"""Who drives, on which line: sign-on and sign-off by the driver's card, and the service that taps are booked under. Pure."""
+"""Who drives, on which line: sign-on and sign-off by the driver's card, the service that taps are booked under. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,9 +32,8 @@ def unattributed(defaults: Defaults) -> OnDuty:
 
 def resumed(service: Service, began_at: datetime) -> OnDuty:
     """The duty of a sign-on that the journal holds without a sign-off: it goes on after a restart."""
-    return OnDuty(
-        service.shift, service.line, service.direction, service.vehicle, service.driver, service.trip, began_at
-    )
+    began = began_at.replace(microsecond=0)  # the card's record knows no fractions either
+    return OnDuty(service.shift, service.line, service.direction, service.vehicle, service.driver, service.trip, began)
 
 
 def next_duty(duties: Sequence[Duty], last: OnDuty | None, at: datetime) -> Duty:
@@ -53,7 +52,8 @@ def signed_on(duty: Duty, driver: str, shift: int, default_vehicle: str, at: dat
     """The duty that begins at `at` (naive local)."""
     vehicle = duty.vehicle or default_vehicle
     trip = f"{vehicle}-{at:%Y%m%d%H%M%S}"
-    return OnDuty(shift, duty.line, duty.direction, vehicle, driver, trip, at)
+    began = at.replace(microsecond=0)  # a boarding in the same second is of this trip
+    return OnDuty(shift, duty.line, duty.direction, vehicle, driver, trip, began)
 
 
 def service(duty: OnDuty, merchant: str, pack: str, hot_list: str) -> Service:

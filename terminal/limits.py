@@ -4,7 +4,7 @@ REPEATS_KEPT = 64
 """Cards whose last outcome can be repeated: a repeat counts within seconds, no door passes more riders in them."""
 
 SERVICE_DAY_ENDS_HOUR = 3
-"""A draft of a service day that ended is closed as GREY: no bus of the city runs at three in the morning (assumption)."""
+"""A draft of a service day that ended is closed as GREY: no bus of the city runs at three at night (assumption)."""
 
 MEND_INTERVAL_S = 1.0
 """Between two tries to open what failed: a driver who plugs a reader sees it work within a second."""

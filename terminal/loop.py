@@ -74,6 +74,16 @@ class Device:
         self._next_check = 0.0
         self._last_day = ""
 
+    @property
+    def reader_name(self) -> str:
+        """The open contactless reader, "" when there is none."""
+        return self._reader.name if self._reader else ""
+
+    @property
+    def psam_name(self) -> str:
+        """The PC/SC reader that holds the PSAM, "" when there is none."""
+        return self._slot.name if self._slot else ""
+
     def post(self, change: Callable[[Tables], Tables]) -> bool:
         """From any thread: have `change` swap the tables in the next gap between taps. False: the mailbox is full."""
         try:
@@ -296,5 +306,3 @@ class Device:
                 self.desk.hot_list = self.tables.hot_list
         except Empty:
             return
-
-

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from apdu.script import Wire
 
@@ -60,6 +60,9 @@ class ContactSlot(Protocol):
         ...
 
 
+Trust = Literal["synced", "rtc", "restored", "unknown"]
+
+
 class ClockTrust(Enum):
     """How far the wall time can be trusted (docs/architecture: the clock)."""
 
@@ -76,6 +79,10 @@ class Moment:
     at: datetime
     trust: ClockTrust
     mono_ms: int
+
+    def stamp(self) -> tuple[str, Trust, int]:
+        """As a journal row bears it: ISO 8601 with offset, the trust, monotonic milliseconds."""
+        return self.at.isoformat(timespec="milliseconds"), self.trust.value, self.mono_ms
 
 
 class Clock(Protocol):

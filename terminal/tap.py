@@ -105,7 +105,7 @@ class Desk(Protocol):
         ...
 
     def close(self, event: AnyEvent) -> int:
-        """Like `keep`, for the outcome of a debit: never raises; a row that cannot be written is kept in memory, alarm."""
+        """Like `keep`, for the outcome of a debit: never raises; what cannot be written is kept in memory."""
         ...
 
     def recall(self, number: str, uid: str) -> Memory:
@@ -318,5 +318,3 @@ class Tap:
                 self.desk.keep(Locked(card=card, uid=uid, by="answer"))
         except LinkLost:
             pass  # LOCK_TRIED stands open
-
-

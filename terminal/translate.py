@@ -45,7 +45,7 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
 
 
 def last_ride(purse: Purse) -> LastRide | None:
-    """The ride that the composite record tells of; None when it tells none or another city wrote what we cannot read."""
+    """The ride that the composite record tells of; None when it tells none, or what we cannot read."""
     values = purse.fact("ride")
     if values is None or any(values.get(name) is None for name in RIDE_MEMBERS):
         return None

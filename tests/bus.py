@@ -1,4 +1,4 @@
-"""A bus validator in one process: the real tap, desk, pack and journal over in-process chips; the test moves the clock."""
+"""A bus validator in one process: real tap, desk, pack and journal over in-process chips; the test moves the clock."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -25,7 +25,7 @@ from terminal.ports import ClockTrust, Medium, Moment
 from terminal.tap import Outcome, Situation, Tap
 from tests.chips import OTHER_PSAM_NUMBER, PSAM_NUMBER, ChipWire, profiles
 
-MORNING = datetime(2026, 11, 23, 8, 0, 0, tzinfo=CHINA)
+MORNING = datetime(2026, 11, 23, 8, 0, 0, 400_000, tzinfo=CHINA)
 DRIVER = "31400000000000000900"
 OTHER_DRIVER = "31400000000000000901"
 PACKS = {name: parse_pack(load_pack_files(f"builtin:{name}")) for name in ("jiaxing", "jiaxing-flat")}
@@ -79,20 +79,23 @@ class Bus:
         self.psam_chip = T0(issuer.make_psam(bytes.fromhex(psam), 16, Chance(f"psam {psam}")))
         self.psam_wire = ChipWire(self.psam_chip.transmit, t0=True)
         self.wire = ChipWire(lambda raw: b"\x6f\x00")
-        self.restart()
+        self._start()
 
     def moment(self) -> Moment:
         return Moment(self.at, ClockTrust.SYNCED, self.mono_ms)
 
     def restart(self) -> None:
         """Power off and on: a new process finds the journal."""
-        if hasattr(self, "journal"):
-            self.journal.close()
+        self.journal.close()
+        self._start()
+
+    def _start(self) -> None:
         identity = Identity(self.configuration.terminal.number, 1, 1)
         self.journal = Journal.open(self.path, identity, f"boot {self.mono_ms}")
         self.desk = Desk(self.journal, self.configuration, self.hot_list, self.moment())
         self.psam_chip.reset()
-        self.desk.plug_psam(run(open_psam(self.profiles), {Slot.PSAM: self.psam_wire}, lambda draft: None), self.psam_wire)
+        psam = run(open_psam(self.profiles), {Slot.PSAM: self.psam_wire}, lambda draft: None)
+        self.desk.plug_psam(psam, self.psam_wire)
 
     def later(self, **duration: float) -> None:
         """Time passes."""

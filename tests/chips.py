@@ -28,7 +28,7 @@ def profiles() -> tuple[Profile, ...]:
 
 @dataclass
 class ChipWire:
-    """A wire to a chip in this process. `cut`: (n, executed): the n-th command from now is lost, before or after it ran."""
+    """A wire to a chip in this process. `cut`: (n, executed): the n-th command is lost, before or after it ran."""
 
     chip: Callable[[bytes], bytes]
     t0: bool = False

@@ -1,5 +1,6 @@
 """Records, TLV and card profiles: one table both ways, any bytes a value or Malformed."""
 
+import contextlib
 from datetime import datetime
 from importlib.resources import files
 
@@ -24,7 +25,8 @@ LAYOUTS = [LOG] + [
 @given(data=st.data())
 def test_what_parses_builds_to_the_same_bytes(layout: Layout, data: st.DataObject) -> None:
     digit = st.integers(0, 99).map(lambda n: int(str(n), 16))
-    raw = bytes(data.draw(st.lists(st.one_of(st.just(0), digit, st.integers(0, 255)), min_size=layout.size, max_size=layout.size)))
+    byte = st.one_of(st.just(0), digit, st.integers(0, 255))
+    raw = bytes(data.draw(st.lists(byte, min_size=layout.size, max_size=layout.size)))
     try:
         values = layout.parse(raw)
     except Malformed:
@@ -37,10 +39,8 @@ def test_what_parses_builds_to_the_same_bytes(layout: Layout, data: st.DataObjec
 @given(st.sampled_from(sorted(FORMS)), st.binary(min_size=1, max_size=8))
 def test_each_form_reads_any_bytes_or_says_malformed(form: str, raw: bytes) -> None:
     layout = Layout("one", [Field("value", form, len(raw))])
-    try:
+    with contextlib.suppress(Malformed):
         assert layout.build(layout.parse(raw)) == raw
-    except Malformed:
-        pass
 
 
 def test_a_record_of_another_length_is_malformed() -> None:

@@ -149,9 +149,7 @@ def test_a_lock_whose_answer_is_lost_is_proved_by_the_next_select(tmp_path: Path
 
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("values", [{}, {"kind": "tunion", "city": "2900", "issuer": ISSUER_SHANGHAI}])
-def test_a_tap_torn_after_the_debit_is_this_ride_and_paid_once(
-    bus: Bus, values: dict[str, str], restart: bool
-) -> None:
+def test_a_tap_torn_after_the_debit_is_this_ride_and_paid_once(bus: Bus, values: dict[str, str], restart: bool) -> None:
     rider = card(9, **values)
     bus.tap(driver())
     bus.later(minutes=1)

@@ -75,9 +75,7 @@ def read(purse: Purse) -> Script[Purse]:
         if data is not None:
             raw[file.name] = data
             files[file.name] = file.layout.parse_leniently(data)
-    return Purse(
-        purse.profile, False, purse.number, purse.ef15, purse.serial, purse.issuer_factor, raw, files
-    )
+    return Purse(purse.profile, False, purse.number, purse.ef15, purse.serial, purse.issuer_factor, raw, files)
 
 
 def read_file(file: File) -> Script[bytes | None]:

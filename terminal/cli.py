@@ -1,0 +1,56 @@
+"""The command line `smk`. Each command lives in terminal/commands and is imported only when it is asked for."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "run": "device:run",
+    "enrol": "device:enrol",
+    "card": "device:card",
+    "psam": "device:psam",
+    "check": "checks:check",
+    "config": "checks:config",
+    "pack": "checks:pack",
+    "hotlist": "checks:hotlist",
+    "profiles": "checks:profiles",
+    "journal": "books:journal",
+    "shift": "books:shift",
+    "reconcile": "books:reconcile",
+    "backend": "books:backend",
+    "virtual": "virtual:virtual",
+    "demo": "virtual:demo",
+}
+"""Command to module:function of terminal/commands, in the order in which help shows them."""
+
+
+class Commands(click.Group):
+    """Commands by name, imported when they are used: `smk run` must be ready within a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(f"terminal.commands.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: smk demo. A device: smk config sample > terminal.toml; smk check terminal.toml; "
+    "smk run terminal.toml",
+)
+@click.version_option(package_name="citizen-card-terminal")
+def main() -> None:
+    """市民卡终端 · the citizen-card terminal: purse, fares, journal and sync of one device."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of `smk`, one module for each kind of user's work."""

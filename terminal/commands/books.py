@@ -1,0 +1,117 @@
+"""Commands about money on record: journal, shift, reconcile, backend."""
+
+import json
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from terminal.commands.say import answer, as_json, fail, speaking
+
+journal_file = click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@click.group()
+def journal() -> None:
+    """A closed journal, or the snapshot of a running device (kill -USR1 PID writes DATA/snapshot.db)."""
+
+
+@journal.command("verify")
+@journal_file
+@as_json
+@speaking
+def journal_verify(path: Path, as_json: bool) -> None:
+    """Walk the hash chain; name the first damage. Exit status 1 when there is one."""
+    from sync.chain import first_damage
+    from sync.schema import read_closed
+
+    identity, rows = read_closed(path)
+    damage = first_damage(identity, rows)
+    shown: dict[str, Any] = {**identity._asdict(), "rows": len(rows), "damage": damage._asdict() if damage else None}
+    whole = f"完整 · whole: {len(rows)} rows of terminal {identity.terminal}, epoch {identity.epoch}"
+    answer(shown, as_json, lambda: [whole if damage is None else f"损坏 · damaged at row {damage.seq}: {damage.what}"])
+    if damage is not None:
+        sys.exit(1)
+
+
+@journal.command("show")
+@journal_file
+@click.option("--card", help="Only rows of this card number (20 digits).")
+@click.option("--last", type=int, default=50, show_default=True, help="How many rows, counted from the end.")
+@as_json
+@speaking
+def journal_show(path: Path, card: str | None, last: int, as_json: bool) -> None:
+    """List rows: number, time, kind, and what they hold."""
+    from sync.record import decode
+    from sync.schema import read_closed
+
+    rows = [json.loads(stored.raw) for stored in read_closed(path)[1] if decode(stored.raw)]
+    if card is not None:
+        held = {row["seq"] for row in rows if row["event"].get("card") == card}
+        rows = [row for row in rows if row["seq"] in held or row["event"].get("held") in held]
+    rows = rows[-last:]
+    answer(rows, as_json, lambda: [_row_line(row) for row in rows])
+
+
+def _row_line(row: dict[str, Any]) -> str:
+    event = dict(row["event"])
+    kind, number = event.pop("kind"), event.pop("card", "")
+    event.pop("service", None)
+    event.pop("cached", None)
+    shown = " ".join(f"{name}={value}" for name, value in event.items() if value not in ("", None))
+    return f"{row['seq']:>6} {row['at'][:19]} {kind:10} {'…' + number[-6:] if number else '':8} {shown[:120]}"
+
+
+@click.command()
+@journal_file
+@click.option("--number", type=int, help="The shift's number; the last one when left out.")
+@as_json
+@speaking
+def shift(path: Path, number: int | None, as_json: bool) -> None:
+    """The end-of-shift report, from a closed journal or a snapshot."""
+    from sync.record import decode
+    from sync.schema import read_closed
+    from terminal.report import last_shift, shift_report
+
+    rows = [decode(stored.raw) for stored in read_closed(path)[1]]
+    wanted = number if number is not None else last_shift(rows)
+    report = shift_report(rows, wanted)
+    if report is None:
+        fail(f"没有班次 {wanted} · there is no shift {wanted} in this journal")
+    answer(report.as_dict(), as_json, report.lines)
+
+
+@click.command()
+@click.option("--chips", required=True, type=click.Path(exists=True, path_type=Path), help="The chips' memory (JSON).")
+@click.option("--journal", "journals", required=True, multiple=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--backend", required=True, type=click.Path(exists=True, path_type=Path), help="The backend's database.")
+@as_json
+@speaking
+def reconcile(chips: Path, journals: tuple[Path, ...], backend: Path, as_json: bool) -> None:
+    """Compare chips, journals and backend to the fen, each read by itself. Exit status 1 when they differ."""
+    from terminal.books import reconciled
+
+    try:
+        result = reconciled(chips, journals, backend)
+    except (ValueError, KeyError, TypeError, sqlite3.Error) as wrong:
+        fail(f"账本读不出来 · a book cannot be read: {wrong!r}", 2)
+    shown = {
+        "balanced": result.balanced,
+        "cards": [line._asdict() for line in result.cards],
+        "faults": [fault._asdict() for fault in result.faults],
+        "pending": result.pending,
+    }
+    answer(shown, as_json, lambda: [*result.lines("zh"), *result.lines("en")])
+    if not result.balanced:
+        sys.exit(1)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def backend(arguments: tuple[str, ...]) -> None:
+    """Serve the reference backend on 127.0.0.1 (see smk backend --help)."""
+    from sync.backend.__main__ import main
+
+    main(list(arguments), prog_name="smk backend")

@@ -1,0 +1,127 @@
+"""Commands that check what a technician brings, before it takes force: check, config, pack, hotlist, profiles."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
+
+
+@click.command()
+@configuration_file
+@as_json
+@speaking
+def check(configuration: str, as_json: bool) -> None:
+    """Check a device's CONFIGURATION and all that it names: pack, hot list, profiles."""
+    from config.store import load_configuration
+    from terminal import box
+
+    loaded = load_configuration(Path(configuration)).value
+    pack_, hot_list = box.load_tables(loaded)
+    profiles_ = box.load_profiles(loaded.cards.profiles)
+    shown = {
+        "terminal": loaded.terminal.number,
+        "pack": pack_.value.version,
+        "hot_list": hot_list.value.version,
+        "hot_list_cards": hot_list.value.count,
+        "profiles": [profile.name for profile in profiles_],
+        "fallbacks": [loaded_.alarm for loaded_ in (pack_, hot_list) if loaded_.alarm],
+    }
+    answer(shown, as_json, lambda: [*(f"{name:15} {value}" for name, value in shown.items()), "配置可用 · all good"])
+    if shown["fallbacks"]:
+        fail("有输入未被采用，旧的仍有效 · an input was not taken, the old one stays in force")
+
+
+@click.group()
+def config() -> None:
+    """The device's configuration file."""
+
+
+@config.command("sample")
+def config_sample() -> None:
+    """Print a commented sample to start from."""
+    from config.store import sample
+
+    click.echo(sample(), nl=False)
+
+
+@config.command("check")
+@configuration_file
+@speaking
+def config_check(configuration: str) -> None:
+    """Tell all faults of the file at once, each with its place."""
+    from config.store import load_configuration
+
+    load_configuration(Path(configuration))
+    click.echo("配置可用 · the configuration is good")
+
+
+@click.group()
+def pack() -> None:
+    """Tariff packs: a folder, a zip, or builtin:NAME."""
+
+
+@pack.command("check")
+@click.argument("place")
+@as_json
+@speaking
+def pack_check(place: str, as_json: bool) -> None:
+    """Tell all faults of the pack at once, each with file, line, value and the rule broken."""
+    parsed = _pack(place)
+    lines = [f"票价包可用 · the pack is good: {parsed.version}, in force from {parsed.in_force_from}"]
+    if parsed.unverified:
+        lines.append(f"其中 {len(parsed.unverified)} 项未经核实 · values flagged unverified:")
+        lines += [f"  {file}:{line} {what}" for file, line, what in parsed.unverified]
+    shown = {"version": parsed.version, "in_force_from": parsed.in_force_from, "unverified": parsed.unverified}
+    answer(shown, as_json, lambda: lines)
+
+
+def _pack(place: str) -> Any:
+    from config.store import load_pack_files
+    from tariffs.faults import PackFaults
+    from tariffs.pack import parse_pack
+
+    try:
+        return parse_pack(load_pack_files(place))
+    except PackFaults as faults:
+        fail("\n".join(line for fault in faults.faults for line in (fault.text("zh"), fault.text("en"))))
+
+
+@click.group()
+def hotlist() -> None:
+    """The issuer's black list."""
+
+
+@hotlist.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@as_json
+@speaking
+def hotlist_check(file: str, as_json: bool) -> None:
+    """Check a black-list file (YYYYMMDD_Black.txt)."""
+    from config.store import load_hot_list
+
+    loaded = load_hot_list(Path(file)).value
+    shown = {"version": loaded.version, "cards": loaded.count}
+    answer(shown, as_json, lambda: [f"黑名单可用 · good: {loaded.version}, {loaded.count} cards"])
+
+
+@click.command()
+@as_json
+@speaking
+def profiles(as_json: bool) -> None:
+    """List the card families that the program knows, and whether they are verified."""
+    from terminal import box
+
+    known = box.load_profiles(("jiaxing", "jiaxing_b", "tunion"))
+    shown = [
+        {"name": p.name, "zh": p.zh, "en": p.en, "aid": p.aid.hex().upper(), "verified": p.verified, "until": p.until}
+        for p in known
+    ]
+    answer(
+        shown,
+        as_json,
+        lambda: [
+            f"{p['name']:10} {p['zh']} · {p['en']}{'' if p['verified'] else ' (未核实 · unverified)'}" for p in shown
+        ],
+    )

@@ -1,0 +1,51 @@
+"""What all commands share: one way to print an answer, one way to fail."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
+configuration_file = click.argument("configuration", type=click.Path(exists=True, dir_okay=False))
+
+
+def answer(value: Any, as_json: bool, lines: Callable[[], list[str]]) -> None:
+    """Print `value` as JSON, or its `lines` for people."""
+    if as_json:
+        click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    else:
+        for line in lines():
+            click.echo(line)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Say what is wrong on stderr and end with `code`."""
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def speaking(command: Callable[P, R]) -> Callable[P, R]:
+    """A command whose known troubles end in one message and exit status 1, never in a traceback."""
+
+    @wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        from apdu.errors import ApduError
+        from apdu.profile import BadProfile
+        from config.errors import ConfigError
+        from sync.errors import JournalError
+        from sync.link import BadAddress, LinkDown
+        from terminal.ports import ReaderLost
+
+        known = (ApduError, BadAddress, BadProfile, ConfigError, JournalError, LinkDown, ReaderLost)
+        try:
+            return command(*args, **kwargs)
+        except known as trouble:
+            fail(f"{type(trouble).__name__}: {trouble}")
+
+    return guarded
