@@ -1,4 +1,4 @@
-"""Who drives, on which line: sign-on and sign-off by the driver's card, the service that taps are booked under. Pure."""
+"""Who drives on which line: sign-on and sign-off by card, and the service that taps are booked under. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -72,17 +72,19 @@ def _scenes(stage: Stage, seed: int, riders: int, console: Console) -> list[Line
     chance = random.Random(seed)
     stage.settle()
     device = stage.box.device
-    console.print(f"  非接触读卡器 reader   {device.reader_name}")
-    console.print(f"  PSAM 卡座 slot        {device.psam_name} (pcscd, vpcd)")
+    console.print(f"  非接触读卡器 reader   {device.reader_name} (nfcpy)")
+    console.print(f"  PSAM 卡座 slot        {device.psam_name} (pyscard, pcscd)")
     console.print(f"  后台 backend          http://127.0.0.1:{stage.port}")
     lines: list[Line] = []
+    told: set[tuple[str, ...]] = set()
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*bar, console=console, disable=console.quiet, transient=True) as progress:
         task = progress.add_task("刷卡 taps", total=38 + riders)
         for scene in SCENES:
             for line in scene(stage, chance):
                 lines.append(line)
-                console.print(shown(line), markup=False)
+                for text in shown(line, told):
+                    console.print(text, markup=False, soft_wrap=True)
                 if line.signal is not None:
                     progress.advance(task)
     return lines

@@ -16,7 +16,7 @@ from terminal.drivers.clock import SystemClock
 from terminal.duty import OnDuty, service
 from terminal.identity import known_or_first
 from terminal.ports import Light, Signal
-from terminal.signal import yuan
+from terminal.signal import columns, yuan
 
 MARK = {Light.GREEN: "✔", Light.RED: "✘", Light.YELLOW: "↻", Light.BLUE: "⚿", Light.OFF: " "}
 CLASSES = {"01": "普通", "10": "学生", "11": "60-69岁", "20": "70岁以上", "21": "爱心", "70": "司机"}
@@ -50,15 +50,24 @@ def tapped(stage: Stage, name: str, *expected: str) -> Line:
     return Line(who(stage.cards[name]), stage.tap(name), expected)
 
 
-def shown(line: Line) -> str:
-    """A line of the story as a person reads it."""
+def shown(line: Line, told: set[tuple[str, ...]]) -> list[str]:
+    """A line of the story as a person reads it; what the screen explains is shown the first time only (`told`)."""
     if line.signal is None:
-        return line.text
+        return [line.text]
     signal = line.signal
-    amount = "" if signal.amount_fen is None else f"{yuan(signal.amount_fen):>6}元"
+    amount = "" if signal.amount_fen is None else f"{yuan(signal.amount_fen)}元"
     balance = "" if signal.balance_fen is None else f"余额 {yuan(signal.balance_fen)}"
-    details = "; ".join(dict.fromkeys((*signal.zh_detail, *signal.en_detail)))
-    return f"  {MARK[signal.light]} {line.text}: {signal.zh} · {signal.en} {amount} {balance}  [{details}]"
+    head = _wide(f"{signal.zh} · {signal.en}", 36)
+    lines = [f"  {MARK[signal.light]} {_wide(line.text, 26)} {head} {amount:>7} {balance}".rstrip()]
+    if signal.zh_detail and (signal.outcome, *signal.zh_detail) not in told:
+        told.add((signal.outcome, *signal.zh_detail))
+        lines += [f"      {'；'.join(signal.zh_detail)}", f"      {'; '.join(signal.en_detail)}"]
+    return lines
+
+
+def _wide(text: str, width: int) -> str:
+    """Text filled with blanks to `width` columns; a Chinese character takes two."""
+    return text + " " * (width - columns(text))
 
 
 def sign_on(stage: Stage, chance: random.Random) -> Iterator[Line]:
