@@ -36,7 +36,7 @@ from sync.record import (
     encode,
 )
 from sync.reserve import Reserve
-from sync.schema import connect, last_stored, said
+from sync.schema import TROUBLES, as_stored, connect, last_stored, said
 from sync.store import Statement, Store
 from sync.totals import Totals, count
 
@@ -76,10 +76,13 @@ class Journal:
         last = last_stored(connection, identity, path)
         self._last_seq = last.seq if last else 0
         self._head = last.head if last else GENESIS
-        numbers: dict[str, int] = dict(connection.execute("SELECT name, value FROM number"))
-        self._acknowledged, self._signalled = numbers.get("acknowledged", -1), numbers.get("signalled", -1)
-        if not (0 <= self._acknowledged <= self._last_seq and 0 <= self._signalled <= self._last_seq):
+        numbers = dict(connection.execute("SELECT name, value FROM number"))
+        if numbers.keys() != {"acknowledged", "signalled"} or not all(
+            isinstance(value, int) and 0 <= value <= self._last_seq for value in numbers.values()
+        ):
             raise DamagedJournal(f"{path}: {numbers} does not fit {self._last_seq} rows: keep the file, enrol anew")
+        self._acknowledged: int = numbers["acknowledged"]
+        self._signalled: int = numbers["signalled"]
         self._numbers_changed = False
         self._drafts = recall.drafts(connection)
         self._unsent_fen = self._fen(self._acknowledged, self._last_seq)
@@ -95,7 +98,7 @@ class Journal:
             return cls(connection, path, identity, boot_id)
         except BaseException as wrong:
             connection.close(force=True)
-            if isinstance(wrong, apsw.Error):
+            if isinstance(wrong, TROUBLES):
                 raise said(path, wrong) from wrong
             raise
 
@@ -269,15 +272,14 @@ class Journal:
 
     def rows(self, after: int, limit_rows: int, limit_bytes: int) -> list[Stored]:
         """The rows after number `after`, in order, as long as both limits allow, but one at least if there is one."""
-        found: list[Stored] = []
-        size = 0
         with self._lock, self._store.reading() as connection:
             query = "SELECT seq, raw, head FROM row WHERE seq > ? ORDER BY seq LIMIT ?"
-            for seq, raw, head in connection.execute(query, (after, limit_rows)):
-                size += len(raw)
-                if found and size > limit_bytes:
-                    break
-                found.append(Stored(seq, raw, head))
+            found = as_stored(self.path, connection.execute(query, (after, limit_rows)))
+        size = 0
+        for place, row in enumerate(found):
+            size += len(row.raw)
+            if place and size > limit_bytes:
+                return found[:place]
         return found
 
     def head_at(self, seq: int) -> bytes:
@@ -286,9 +288,9 @@ class Journal:
             return GENESIS
         with self._lock, self._store.reading() as connection:
             head = connection.execute("SELECT head FROM row WHERE seq = ?", (seq,)).get
-        if head is None:
+        if not isinstance(head, bytes):
             raise DamagedJournal(f"{self.path} has no row {seq}: keep the file for its records, enrol a new journal")
-        return bytes(head)
+        return head
 
     def unsent(self) -> Unsent:
         """What the backend does not have yet."""

@@ -31,10 +31,10 @@ class Seen(NamedTuple):
     last_done_counter: int | None
 
 
-def decoded(raw: bytes) -> Row:
+def decoded(raw: object) -> Row:
     """The row of stored bytes. Raises DamagedJournal."""
     try:
-        return decode(raw)
+        return decode(raw if isinstance(raw, bytes) else b"")
     except BadRow as wrong:
         raise DamagedJournal(f"a stored row cannot be read ({wrong}): verify the journal, enrol a new one") from wrong
 

@@ -5,6 +5,7 @@ WAL with `synchronous=FULL` costs one fdatasync for each commit and loses nothin
 """
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import apsw
@@ -52,7 +53,12 @@ INSERT INTO number VALUES('acknowledged', 0), ('signalled', 0);
 """
 
 
-def said(path: Path | str, wrong: apsw.Error) -> JournalError:
+Trouble = apsw.Error | UnicodeDecodeError
+TROUBLES = (apsw.Error, UnicodeDecodeError)
+"""What reading a file can raise: SQLite's own errors, and text that a damaged page turned into other bytes."""
+
+
+def said(path: Path | str, wrong: Trouble) -> JournalError:
     """The journal's own error for one of SQLite's, with what to do."""
     if isinstance(wrong, apsw.FullError):
         return JournalFull(f"the disk with {path} is full: free space")
@@ -60,7 +66,7 @@ def said(path: Path | str, wrong: apsw.Error) -> JournalError:
         return JournalInUse(f"{path} is open in another process: stop that one, or read a snapshot that it makes")
     if isinstance(wrong, apsw.NotADBError):
         return WrongJournal(f"{path} is not a journal: move the file aside; the device enrols a new one")
-    if isinstance(wrong, apsw.CorruptError):
+    if isinstance(wrong, apsw.CorruptError | UnicodeDecodeError):
         return DamagedJournal(f"{path} is damaged ({wrong}): keep the file for its records, enrol a new journal")
     if isinstance(wrong, apsw.CantOpenError | apsw.ReadOnlyError | apsw.PermissionsError):
         return JournalError(f"{path} cannot be opened for writing ({wrong}): check the directory and its owner")
@@ -94,7 +100,7 @@ def connect(path: Path, identity: Identity, vfs: str | None = None) -> apsw.Conn
     except BaseException as wrong:
         if connection is not None:
             connection.close(force=True)
-        if isinstance(wrong, apsw.Error):
+        if isinstance(wrong, Trouble):
             raise said(path, wrong) from wrong
         raise
     return connection
@@ -133,9 +139,23 @@ def _identity(connection: apsw.Connection, path: Path) -> Identity | None:
             "or let that one send its rows and enrol a new journal"
         )
     found = connection.execute("SELECT terminal, epoch, first_serial FROM identity").get
-    if found is None:
+    if found is None or not fits(found, str, int, int):
         raise DamagedJournal(f"{path} does not say whose it is: keep the file for its records, enrol a new journal")
     return Identity(*found)
+
+
+def fits(values: Sequence[object], *types: type) -> bool:
+    """Whether values read from the file have their types; a damaged page may turn any value into another."""
+    return len(values) == len(types) and all(map(isinstance, values, types))
+
+
+def as_stored(path: Path, found: Iterable[Sequence[object]]) -> list[Stored]:
+    """Rows as they lie in the table. Raises DamagedJournal."""
+    rows = list(found)
+    for row in rows:
+        if not fits(row, int, bytes, bytes):
+            raise DamagedJournal(f"{path}, row {row[0]}: not a row: keep the file for its records, enrol a new journal")
+    return [Stored(*row) for row in rows]  # type: ignore[arg-type]
 
 
 def _sync_directory(directory: Path) -> None:
@@ -158,7 +178,7 @@ def stored_identity(path: Path, vfs: str | None = None) -> Identity | None:
             return _identity(connection, path)
         finally:
             connection.close(force=True)
-    except apsw.Error as wrong:
+    except TROUBLES as wrong:
         raise said(path, wrong) from wrong
 
 
@@ -180,17 +200,17 @@ def read_closed(path: Path) -> tuple[Identity, list[Stored]]:
             identity = _identity(connection, path)
             if identity is None:
                 raise WrongJournal(f"{path} is empty")
-            rows = [Stored(*row) for row in connection.execute("SELECT seq, raw, head FROM row ORDER BY seq")]
+            rows = as_stored(path, connection.execute("SELECT seq, raw, head FROM row ORDER BY seq"))
         finally:
             connection.close(force=True)
-    except apsw.Error as wrong:
+    except TROUBLES as wrong:
         raise said(path, wrong) from wrong
     return identity, rows
 
 
 def last_stored(connection: apsw.Connection, identity: Identity, path: Path) -> Stored | None:
     """The last row, checked against the one before it; None for an empty journal. Raises DamagedJournal."""
-    tail = [Stored(*row) for row in connection.execute("SELECT seq, raw, head FROM row ORDER BY seq DESC LIMIT 2")]
+    tail = as_stored(path, connection.execute("SELECT seq, raw, head FROM row ORDER BY seq DESC LIMIT 2"))
     if not tail:
         return None
     verdict = check_row(identity, tail[1] if len(tail) == 2 else None, tail[0])

@@ -9,7 +9,7 @@ import apsw
 
 from sync.errors import JournalBroken, JournalError, JournalFull
 from sync.limits import CHECKPOINT_PAGES_MAX
-from sync.schema import said
+from sync.schema import TROUBLES, said
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -55,7 +55,7 @@ class Store:
         """The connection, for reads; what SQLite raises leaves as JournalError."""
         try:
             yield self.connection
-        except apsw.Error as wrong:
+        except TROUBLES as wrong:
             raise said(self.path, wrong) from wrong
 
     def checkpoint(self) -> None:
