@@ -52,8 +52,10 @@ class Box:
         self.journal.close()
 
 
-def build(configuration: Configuration, faces: Sequence[Face] = ()) -> Box:
+def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool = False) -> Box:
     """Build the device; `faces` stand beside those that are configured. The loop opens the readers.
+
+    `plain`: a configured console writes one line an event, also on a terminal.
 
     Raises ConfigError (pack, hot list, identity), BadProfile, JournalError: each says what to do.
     """
@@ -81,7 +83,7 @@ def build(configuration: Configuration, faces: Sequence[Face] = ()) -> Box:
         open_reader=lambda: open_reader(configuration),
         open_slot=lambda: open_slot(configuration),
         clock=clock,
-        face=Fan((*configured_faces(configuration), *faces), lambda what, why: log.error("%s: %s", what, why)),
+        face=Fan((*configured_faces(configuration, plain), *faces), lambda what, why: log.error("%s: %s", what, why)),
         signal=lambda outcome: told(signals, outcome),
         status=lambda device: status(device, worker),
         on_tap=worker.wake if worker else lambda: None,
@@ -114,7 +116,9 @@ def open_reader(configuration: Configuration) -> ContactlessReader:
     """The contactless reader. Raises ReaderLost."""
     from terminal.drivers import contactless
 
-    return contactless.open_reader(configuration.reader.path)
+    reader = contactless.open_reader(configuration.reader.path)
+    logging.getLogger("nfc").setLevel(logging.WARNING)  # on import nfcpy sets its own to INFO: a line an opening
+    return reader
 
 
 def open_slot(configuration: Configuration) -> ContactSlot:
@@ -124,13 +128,13 @@ def open_slot(configuration: Configuration) -> ContactSlot:
     return contact.open_slot(configuration.psam.reader)
 
 
-def configured_faces(configuration: Configuration) -> list[Face]:
+def configured_faces(configuration: Configuration, plain: bool) -> list[Face]:
     """Console, serial board and voice, as configured; each is imported only when it is wanted."""
     face, built = configuration.face, list[Face]()
     if face.console:
         from terminal.faces.console import Console
 
-        built.append(Console())
+        built.append(Console(full_screen=False if plain else None))
     if face.board:
         from terminal.drivers.board import SerialBoard
 

@@ -7,8 +7,8 @@ import click
 COMMANDS = {
     "run": "device:run",
     "enrol": "device:enrol",
-    "card": "device:card",
-    "psam": "device:psam",
+    "card": "chips:card",
+    "psam": "chips:psam",
     "check": "checks:check",
     "config": "checks:config",
     "pack": "checks:pack",

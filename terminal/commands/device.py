@@ -1,10 +1,9 @@
-"""Commands that run a device or look at its chips: run, enrol, card, psam."""
+"""Commands that run a device: run, enrol."""
 
 import logging
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,9 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
 
     level = logging.ERROR if quiet else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if plain:
-        os.environ["SMK_PLAIN"] = "1"
     loaded = load_configuration(Path(configuration))
     data = Path(loaded.value.terminal.data)
-    built = box.build(loaded.value)
+    built = box.build(loaded.value, plain=plain)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -105,73 +102,3 @@ def enrol(configuration: str, as_json: bool) -> None:
         as_json,
         lambda: [f"终端 {whose.terminal} 已登记 · enrolled: epoch {whose.epoch}, first serial {whose.first_serial}"],
     )
-
-
-@click.command()
-@configuration_file
-@click.option("--seconds", type=float, default=30.0, show_default=True, help="How long to wait for a card.")
-@as_json
-@speaking
-def card(configuration: str, seconds: float, as_json: bool) -> None:
-    """Read the card in the field and show what the terminal makes of it. Takes no money, writes nothing."""
-    from apdu.purse.debit import balance
-    from apdu.purse.read import read, select
-    from apdu.script import Slot
-    from apdu.script import run as run_script
-    from terminal import box
-
-    loaded = load_configuration(Path(configuration)).value
-    profiles = box.load_profiles(loaded.cards.profiles)
-    reader = box.open_reader(loaded)
-    try:
-        deadline = time.monotonic() + seconds
-        found = None
-        while found is None and time.monotonic() < deadline:
-            found = reader.poll()
-            time.sleep(loaded.reader.poll_ms / 1000)
-        if found is None:
-            fail("没有卡 · no card in the field")
-        wires = {Slot.CARD: found.wire}
-        purse = run_script(select(profiles), wires, lambda draft: None)
-        if purse is None:
-            fail(f"无可用钱包应用 · no purse that the profiles know ({found.medium.value})")
-        if not purse.locked:
-            purse = run_script(read(purse), wires, lambda draft: None)
-        fen = run_script(balance(), wires, lambda draft: None)
-        facts = {name: str(purse.fact(name)) for name in ("main_type", "sub_type", "city", "issuer", "start", "end")}
-        shown = {
-            "profile": purse.profile.name,
-            "verified": purse.profile.verified,
-            "number": f"{purse.number[:4]}…{purse.number[-4:]}",
-            "locked": purse.locked,
-            "class": purse.profile.classes.get(facts["main_type"], ""),
-            "balance_fen": fen,
-            "facts": facts,
-            "files": {name: raw.hex().upper() for name, raw in purse.raw.items()},
-        }
-        answer(shown, as_json, lambda: [f"{name:12} {value}" for name, value in shown.items()])
-    finally:
-        reader.close()
-
-
-@click.command()
-@configuration_file
-@as_json
-@speaking
-def psam(configuration: str, as_json: bool) -> None:
-    """Open the PSAM and show its terminal number and applications."""
-    from apdu.psam import open_psam
-    from apdu.script import Slot
-    from apdu.script import run as run_script
-    from terminal import box
-
-    loaded = load_configuration(Path(configuration)).value
-    profiles = box.load_profiles(loaded.cards.profiles)
-    slot = box.open_slot(loaded)
-    try:
-        opened = run_script(open_psam(profiles), {Slot.PSAM: slot.wire}, lambda draft: None)
-        indexes = {df.hex().upper(): index for df, index in opened.key_index.items()}
-        shown = {"reader": slot.name, "number": opened.number, "key_index": indexes}
-        answer(shown, as_json, lambda: [f"{name:10} {value}" for name, value in shown.items()])
-    finally:
-        slot.close()

@@ -1,6 +1,7 @@
 """Simulated cards played by hand: one line, one act. For `smk virtual`, beside a device that runs on them."""
 
 import shlex
+import time
 from collections.abc import Callable
 
 import click
@@ -64,7 +65,7 @@ def _act(remote: Remote, words: list[str], cards: dict[str, str]) -> None:
         acts[verb][1](*rest)
     elif verb not in acts and not rest:
         remote.enter(verb)
-        remote.wait_idle(quiet_ms=int(TAP_SECONDS * 1000))
+        time.sleep(TAP_SECONDS)
         if remote.in_field() is not None:
             remote.leave()
     else:
