@@ -16,7 +16,7 @@ from sync.journal import Journal
 from sync.record import UNHEALED, Admitted, AnyEvent, Done, Grey, Held, Locked, LockTried, Service, SignOff, SignOn
 from tariffs.verdict import Reason
 from terminal import duty
-from terminal.limits import REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
+from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
 from terminal.ports import Moment
 from terminal.tap import Memory, Outcome
 
@@ -107,6 +107,7 @@ class Desk:
         return Memory(
             open=tuple((draft.row.seq, draft.held) for draft in self.journal.open_drafts(number)),
             seen=seen.pairs,
+            healed=self._unadmitted(number) if seen.pairs else None,
             counter_floor=0 if seen.last_done_counter is None else seen.last_done_counter + 1,
             repeat=self._repeat(number),
         )
@@ -196,6 +197,18 @@ class Desk:
             if isinstance(event, Held) and isinstance(last.event, Done):
                 after = event.balance - event.amount
                 return Outcome(Reason(event.reason), True, event.amount, after, number, event.card_class, seq=last.seq)
+        return None
+
+    def _unadmitted(self, number: str) -> tuple[int, Held] | None:
+        """The card's last debit, when it was healed as DONE and the card left again before anybody was admitted."""
+        admitted = set()
+        for recalled in self.journal.recall(number, LAST_ROWS):
+            event = recalled.row.event
+            if isinstance(event, Admitted):
+                admitted.add(event.names)
+            elif isinstance(event, Held):
+                proved = any(isinstance(row.event, Done) and row.event.by == "prove" for row in recalled.outcomes)
+                return (recalled.row.seq, event) if proved and recalled.row.seq not in admitted else None
         return None
 
     def _recall_hidden(self, uid: str) -> Memory:

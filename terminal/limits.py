@@ -17,3 +17,6 @@ UNCLEAR_BEFORE_SIGNAL = 3
 
 MAILBOX_MAX = 16
 """New packs and lists waiting for the next gap between taps; one arrives an hour at most."""
+
+LAST_ROWS = 8
+"""A card's rows among which its last debit is looked for; refusals and locks may stand after it, not many."""

@@ -59,11 +59,13 @@ class Outcome:
 class Memory:
     """What the journal knows of this card.
 
-    `open`: its drafts without an outcome, by row number. `repeat`: the outcome to show again, when the same card comes
-    back within seconds. `lock_tried`: a lock went out and its answer was lost.
+    `open`: its drafts without an outcome, by row number. `healed`: a draft that was healed as DONE, with nobody
+    admitted for it yet. `repeat`: the outcome to show again, when the same card comes back within seconds.
+    `lock_tried`: a lock went out and its answer was lost.
     """
 
     open: tuple[tuple[int, Held], ...] = ()
+    healed: tuple[int, Held] | None = None
     seen: frozenset[tuple[str, int]] = frozenset()
     counter_floor: int = 0
     repeat: Outcome | None = None
@@ -184,7 +186,7 @@ class Tap:
 
     def _heal(self, purse: Purse, memory: Memory) -> tuple[int, Held] | None:
         """Settle every open draft of this card; the youngest that is shown to be paid: it may be this very ride."""
-        ours: tuple[int, Held] | None = None
+        ours = memory.healed
         for seq, row in memory.open:
             if purse.locked:
                 self.desk.keep(Grey(held=seq, tac="", why="card_locked"))
@@ -288,6 +290,8 @@ class Tap:
             return again
         closed = self._settle(seq, healing)
         if healing.kind == "DONE":
+            # the rider passes on this row: a later tap of the card is another ride
+            self.desk.close(Admitted(card=self.card, reason=charge.reason.value, names=seq, service=self.service))
             return self._served(charge, wallet, draft.opened.balance_fen - charge.amount_fen, closed)
         return Outcome(Reason.PRESENT_AGAIN, card=self.card)
 

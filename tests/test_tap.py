@@ -10,7 +10,7 @@ from sync.record import Admitted, Done, Grey, Held, Locked, SignOff, SignOn, Voi
 from tariffs.verdict import Reason, Warning
 from terminal.ports import Medium
 from tests.bus import DRIVER, OTHER_DRIVER, Bus, card, pay_on_another_bus
-from tests.chips import ISSUER_SHANGHAI
+from tests.chips import ISSUER_SHANGHAI, ChipWire
 
 
 @pytest.fixture
@@ -167,6 +167,24 @@ def test_a_tap_torn_after_the_debit_is_this_ride_and_paid_once(bus: Bus, values:
     assert [event.names for event in bus.events() if isinstance(event, Admitted)] == [done[0].held]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("nth", [2, 3, 4, 5])
+def test_a_healed_card_that_leaves_before_it_is_admitted_is_admitted_at_its_next_visit(
+    bus: Bus, nth: int, restart: bool
+) -> None:
+    rider = card(32)
+    bus.tap(driver())
+    bus.tap_torn_at_debit(rider, executed=True)
+    bus.tap(rider, tear=(nth, True))
+    if restart:
+        bus.restart()
+    assert bus.tap(rider).reason is Reason.HEALED
+    bus.later(seconds=10)
+    assert paid_fen(rider) == 100
+    assert bus.tap(rider).reason is Reason.GROUP
+    assert paid_fen(rider) == 200
+
+
 def test_a_tap_torn_before_the_debit_is_void_and_then_pays(bus: Bus) -> None:
     rider = card(11)
     assert bus.tap_torn_at_debit(rider, executed=False).reason is Reason.PRESENT_SAME_CARD
@@ -231,6 +249,24 @@ def test_a_debit_that_the_card_refuses_is_healed_in_the_same_visit(bus: Bus) -> 
     assert bus.serve(rider).reason is Reason.PRESENT_AGAIN
     assert bus.kinds() == ["HELD", "VOID"]
     assert bus.tap(rider).reason is Reason.FARE
+
+
+def test_a_debit_whose_answer_is_damaged_but_proved_is_one_ride(bus: Bus) -> None:
+    rider = card(33)
+    assert rider.chip is not None
+    chip, seen = rider.chip.transmit, list[int]()
+
+    def damaged(raw: bytes) -> bytes:
+        answer = chip(raw)
+        seen.append(raw[1])
+        return b"\x6f\x00" if raw[1] == 0x54 else answer
+
+    bus.tap(driver())
+    bus.wire = ChipWire(damaged)
+    assert bus.serve(rider).served and seen.count(0x54) == 1
+    bus.later(seconds=10)
+    assert bus.tap(rider).reason is Reason.GROUP
+    assert paid_fen(rider) == 200
 
 
 def test_a_false_card_is_refused_and_left_grey_with_an_alarm(bus: Bus) -> None:
