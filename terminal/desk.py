@@ -194,7 +194,7 @@ class Desk:
                 return None
             if isinstance(event, Admitted):
                 return Outcome(Reason(event.reason), True, card=number, seq=last.seq)
-            if isinstance(event, Held) and isinstance(last.event, Done):
+            if isinstance(event, Held) and isinstance(last.event, Done) and last.event.by == "debit":
                 after = event.balance - event.amount
                 return Outcome(Reason(event.reason), True, event.amount, after, number, event.card_class, seq=last.seq)
         return None
