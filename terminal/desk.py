@@ -13,7 +13,7 @@ from config.hotlist import HotList
 from config.model import Configuration
 from sync.errors import JournalError
 from sync.journal import Journal
-from sync.record import UNHEALED, Admitted, AnyEvent, Done, Grey, Held, Locked, LockTried, Service, SignOff, SignOn
+from sync.record import UNHEALED, Admitted, Alarm, AnyEvent, Done, Grey, Held, Locked, LockTried, Service, SignOff, SignOn
 from tariffs.verdict import Reason
 from terminal import duty
 from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
@@ -37,6 +37,7 @@ class Desk:
         self.unwritten: list[AnyEvent] = []
         self._psam: Psam | None = None
         self._held_seq = 0
+        self._backlog_told = False
         self._recent: dict[str, tuple[int, Outcome]] = {}
         self._unsignalled_rows = range(journal.signalled + 1, journal.last_seq + 1)
         self._shifts = self._signed_on_at = 0
@@ -135,6 +136,20 @@ class Desk:
         for draft in old:
             self.keep(Grey(held=draft.row.seq, tac="", why=UNHEALED))
         return len(old)
+
+    def watch_backlog(self) -> None:
+        """Record an alarm when unsent rows go beyond a configured limit; taps go on. Raises JournalError."""
+        limits, unsent = self.configuration.limits, self.journal.unsent()
+        age = self.moment.at - datetime.fromisoformat(unsent.oldest_at) if unsent.oldest_at else timedelta()
+        over = (
+            unsent.rows > limits.unsent_rows
+            or unsent.fen > limits.unsent_fen
+            or age > timedelta(hours=limits.unsent_hours)
+        )
+        if over and not self._backlog_told:
+            log.warning("unsent: %s rows, %s fen, since %s", *unsent)
+            self.keep(Alarm("backlog", f"{unsent.rows} rows, {unsent.fen} fen, oldest {unsent.oldest_at}"))
+        self._backlog_told = over
 
     # --- staff
 

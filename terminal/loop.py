@@ -116,18 +116,19 @@ class Device:
         if card is None:
             self._idle()
             return False
-        self.visit(card, stop)
+        while card is not None:
+            card = self.visit(card, stop)
         return True
 
-    def visit(self, card: Card, stop: threading.Event) -> None:
-        """Serve one card and wait until it has left."""
+    def visit(self, card: Card, stop: threading.Event) -> Card | None:
+        """Serve one card and wait until it has left; the next card, when one came before it was away for long."""
         outcome = self.serve(card)
-        if outcome is None:
-            return
-        if outcome.served or outcome.reason not in (Reason.PRESENT_AGAIN, Reason.PRESENT_SAME_CARD):
-            self._await_departure(card, outcome, stop)
+        following = None
+        if outcome is not None and outcome.reason not in (Reason.PRESENT_AGAIN, Reason.PRESENT_SAME_CARD):
+            following = self._await_departure(card, outcome, stop)
         if self.mode is Mode.SERVING:
             self._cue(Cue.CARD_GONE)
+        return following
 
     def serve(self, card: Card) -> Outcome | None:
         """One tap, from the card found to durable and signalled; None: told nobody (a card still on its way in)."""
@@ -167,12 +168,10 @@ class Device:
         if self.troubles:
             if self.mode is not Mode.CLOSED:
                 self._cue(Cue.TROUBLE)
-        elif self.mode is Mode.STARTING:
-            self._cue(Cue.OPENED)
-            self._started()
-        elif self.mode is Mode.CLOSED:
-            self._cue(Cue.MENDED)
-            self._started()
+        else:
+            self._try("journal", self._keep_started, True)
+            if not self.troubles and self.mode is not Mode.READY:
+                self._cue(Cue.OPENED if self.mode is Mode.STARTING else Cue.MENDED)
 
     def shut(self) -> None:
         """Give the devices back; the journal is closed by whoever opened it."""
@@ -184,8 +183,8 @@ class Device:
 
     # --- inside
 
-    def _await_departure(self, card: Card, outcome: Outcome, stop: threading.Event) -> None:
-        """Wait until the card has been away for `away_ms`; another card is served at once."""
+    def _await_departure(self, card: Card, outcome: Outcome, stop: threading.Event) -> Card | None:
+        """Wait until the card has been away for `away_ms`; another card that comes before is returned at once."""
         away_s = self.configuration.tap.away_ms / 1000
         poll_s = self.configuration.reader.poll_ms / 1000
         assert self._reader is not None
@@ -199,16 +198,16 @@ class Device:
                     found = self._reader.poll()
                 except ReaderLost as lost:
                     self._lose_reader(str(lost))
-                    return
+                    return None
                 if found is not None and found.uid == card.uid and found.medium is card.medium:
                     card = found
                     break
                 if found is not None and found.medium is not Medium.UNCLEAR:
-                    self.visit(found, stop)
-                    return
+                    return found
                 if time.monotonic() - gone >= away_s:
-                    return
+                    return None
                 stop.wait(poll_s)
+        return None
 
     def _after_tap(self, outcome: Outcome) -> None:
         if outcome.trouble == "psam":
@@ -230,6 +229,7 @@ class Device:
             if day != self._last_day:
                 self._last_day = day
                 self.desk.end_service_day(moment.at)
+            self.desk.watch_backlog()
         except JournalError as wrong:
             self._trouble("journal", str(wrong))
         if self._slot is not None:
@@ -284,15 +284,17 @@ class Device:
     def _trouble(self, what: str, why: str) -> None:
         if what not in self.troubles:
             log.error("%s: %s", what, why)
+            self._next_mend = 0.0
         self.troubles[what] = why
         if self.mode is not Mode.CLOSED:
             self._cue(Cue.TROUBLE)
 
     def _cue(self, cue: Cue) -> None:
         self.mode = after(self.mode, cue)
-        self.plugs.face.idle(self.plugs.status(self))
+        if self.mode is not Mode.SERVING:  # the rider waits
+            self.plugs.face.idle(self.plugs.status(self))
 
-    def _started(self) -> None:
+    def _keep_started(self) -> None:
         assert self._reader is not None and self._slot is not None
         psam = self.desk.psam.number
         plugs = self.plugs

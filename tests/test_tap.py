@@ -386,6 +386,18 @@ def test_without_a_driver_taps_are_served_and_booked_unattributed(bus: Bus) -> N
     assert (bus.held()[0].service.driver, bus.held()[0].service.shift) == ("", 0)
 
 
+def test_a_backlog_beyond_its_limit_is_an_alarm_once(bus: Bus) -> None:
+    bus.tap(card(34))
+    bus.desk.begin(bus.moment(), None)
+    bus.desk.watch_backlog()
+    assert "ALARM" not in bus.kinds()
+    bus.later(hours=73)
+    bus.desk.begin(bus.moment(), None)
+    bus.desk.watch_backlog()
+    bus.desk.watch_backlog()
+    assert bus.kinds().count("ALARM") == 1
+
+
 def test_a_draft_of_a_past_service_day_is_grey_and_still_heals(bus: Bus) -> None:
     rider = card(30)
     bus.tap_torn_at_debit(rider, executed=True)
