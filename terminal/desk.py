@@ -13,7 +13,20 @@ from config.hotlist import HotList
 from config.model import Configuration
 from sync.errors import JournalError
 from sync.journal import Journal
-from sync.record import UNHEALED, Admitted, Alarm, AnyEvent, Done, Grey, Held, Locked, LockTried, Service, SignOff, SignOn
+from sync.record import (
+    UNHEALED,
+    Admitted,
+    Alarm,
+    AnyEvent,
+    Done,
+    Grey,
+    Held,
+    Locked,
+    LockTried,
+    Service,
+    SignOff,
+    SignOn,
+)
 from tariffs.verdict import Reason
 from terminal import duty
 from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
