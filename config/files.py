@@ -5,6 +5,7 @@ What lies there may be anything: a pipe that never answers, a link out of the fo
 
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from io import BytesIO
@@ -14,6 +15,20 @@ from config.errors import ConfigError
 from config.limits import PACK_ARCHIVE_BYTES_MAX, PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX, PACK_NAME_MAX
 
 _READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+# What zipfile lets out for damaged bytes, beside its own error: short fields, bad lengths, unknown methods, passwords.
+_ZIP_TROUBLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:
@@ -77,7 +92,7 @@ def unzipped(raw: bytes, place: str, file_bytes_max: int, bytes_max: int) -> dic
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
             return _members(archive, place, file_bytes_max, bytes_max)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as wrong:
+    except _ZIP_TROUBLE as wrong:
         zh, en = f"zip 文件损坏：{wrong}", f"a damaged zip: {wrong}"
         raise ConfigError(place, zh, en, "重新复制该文件", "copy the file again") from wrong
 

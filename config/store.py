@@ -45,7 +45,7 @@ def load_configuration(path: Path, good: LastGood | None = None) -> Loaded[Confi
     def read() -> dict[str, bytes]:
         return {"terminal.toml": read_file(path, CONFIGURATION_BYTES_MAX)}
 
-    return _loaded("configuration", path, good, read, value)
+    return _loaded("configuration", str(path), good, read, value)
 
 
 def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
@@ -58,7 +58,12 @@ def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
     def read() -> dict[str, bytes]:
         return {path.name: read_file(path, HOT_LIST_BYTES_MAX)}
 
-    return _loaded("hot_list", path, good, read, value)
+    return _loaded("hot_list", str(path), good, read, value)
+
+
+def load_pack(place: str, parse: Callable[[Mapping[str, bytes]], T], good: LastGood | None = None) -> Loaded[T]:
+    """The tariff pack in `place`, as `parse` (the tariffs' parser) makes it of its files. Raises ConfigError."""
+    return _loaded("pack", place, good, lambda: load_pack_files(place), parse)
 
 
 def load_pack_files(place: str) -> dict[str, bytes]:
@@ -81,17 +86,17 @@ def load_pack_files(place: str) -> dict[str, bytes]:
 
 def _loaded(
     name: str,
-    path: Path,
+    place: str,
     good: LastGood | None,
     read: Callable[[], dict[str, bytes]],
     value: Callable[[Mapping[str, bytes]], T],
 ) -> Loaded[T]:
     if good is not None:
-        return with_last_good(name, str(path), good, read, value)
+        return with_last_good(name, place, good, read, value)
     try:
         return Loaded(value(read()))
     except ValueError as wrong:
-        raise ConfigError.refused(str(path), wrong) from wrong
+        raise ConfigError.refused(place, wrong) from wrong
 
 
 def _configuration(raw: bytes, folder: Path) -> Configuration:

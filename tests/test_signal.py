@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tariffs.verdict import Reason, Warning
 from terminal.faces import limits
+from terminal.faces.manual import PAGE, manual
 from terminal.faces.table import load_signals, table_text
 from terminal.ports import Light
 from terminal.signal import WIDEST, BadSignalTable, Signals, clipped, columns, yuan
@@ -198,3 +199,15 @@ def test_no_two_voices_sound_alike_and_no_file_is_left_over() -> None:
 
 def test_all_voices_together_are_small_enough_for_every_device() -> None:
     assert sum(path.stat().st_size for path in VOICE.rglob("*.wav")) <= limits.VOICE_BYTES_MAX
+
+
+def test_the_drivers_manual_is_made_from_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == manual(SIGNALS), "run python -m terminal.faces.manual"
+
+
+def test_the_drivers_manual_has_every_reason_and_warning_in_both_languages() -> None:
+    page = manual(SIGNALS)
+    for reason, row in TABLE.reason.items():
+        assert f"`{reason.value}`" in page and row.zh in page and row.en in page and row.driver_en in page
+    for warning in Warning:
+        assert f"`{warning.value}`" in page

@@ -20,3 +20,9 @@ VOICE_BYTES_MAX = 1_500_000
 
 CONSOLE_MAIL = 8
 """Events that wait for the screen: more than the riders of one second; the newest counts."""
+
+SIGNAL_HOLD_S = 4.0
+"""How long a signal stays on the screen when nobody else taps: a rider reads two lines in it while walking past."""
+
+CONSOLE_CLOSE_S = 2.0
+"""How long closing waits for the screen: one drawing of a slow processor, many times over."""
