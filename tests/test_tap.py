@@ -6,11 +6,11 @@ import pytest
 
 from apdu.virtual.cards import Card
 from sync.errors import JournalFull
-from sync.record import Admitted, Done, Grey, Held, Locked, SignOff, SignOn, Void
+from sync.record import Done, Held, Locked
 from tariffs.verdict import Reason, Warning
 from terminal.ports import Medium
-from tests.bus import DRIVER, OTHER_DRIVER, Bus, card, pay_on_another_bus
-from tests.chips import ISSUER_SHANGHAI, ChipWire
+from tests.bus import DRIVER, Bus, card
+from tests.chips import ISSUER_SHANGHAI
 
 
 @pytest.fixture
@@ -147,128 +147,6 @@ def test_a_lock_whose_answer_is_lost_is_proved_by_the_next_select(tmp_path: Path
     assert [event.by for event in locked] == ["select"]
 
 
-@pytest.mark.parametrize("restart", [False, True])
-@pytest.mark.parametrize("values", [{}, {"kind": "tunion", "city": "2900", "issuer": ISSUER_SHANGHAI}])
-def test_a_tap_torn_after_the_debit_is_this_ride_and_paid_once(bus: Bus, values: dict[str, str], restart: bool) -> None:
-    rider = card(9, **values)
-    bus.tap(driver())
-    bus.later(minutes=1)
-    assert bus.tap_torn_at_debit(rider, executed=True).reason is Reason.PRESENT_SAME_CARD
-    fen = paid_fen(rider)
-    bus.tap(card(10))
-    if restart:
-        bus.restart()
-    bus.later(minutes=5)
-    healed = bus.tap(rider)
-    assert healed.served and healed.reason is Reason.HEALED and healed.amount_fen == fen > 0
-    assert paid_fen(rider) == fen
-    done = [event for event in bus.events() if isinstance(event, Done) and event.by == "prove"]
-    assert len(done) == 1 and done[0].tac
-    assert [event.names for event in bus.events() if isinstance(event, Admitted)] == [done[0].held]
-
-
-@pytest.mark.parametrize("restart", [False, True])
-@pytest.mark.parametrize("nth", [2, 3, 4])
-def test_a_healed_card_that_leaves_before_it_is_admitted_is_admitted_at_its_next_visit(
-    bus: Bus, nth: int, restart: bool
-) -> None:
-    rider = card(32)
-    bus.tap(driver())
-    bus.tap_torn_at_debit(rider, executed=True)
-    bus.tap(rider, tear=(nth, True))
-    if restart:
-        bus.restart()
-    assert bus.tap(rider).reason is Reason.HEALED
-    bus.later(seconds=10)
-    assert paid_fen(rider) == 100
-    assert bus.tap(rider).reason is Reason.GROUP
-    assert paid_fen(rider) == 200
-
-
-def test_a_tap_torn_before_the_debit_is_void_and_then_pays(bus: Bus) -> None:
-    rider = card(11)
-    assert bus.tap_torn_at_debit(rider, executed=False).reason is Reason.PRESENT_SAME_CARD
-    assert bus.tap(rider).reason is Reason.FARE
-    assert bus.kinds() == ["HELD", "VOID", "HELD", "DONE"]
-    assert paid_fen(rider) == 100
-
-
-def test_a_torn_tap_healed_later_closes_as_a_past_ride_and_today_is_charged(bus: Bus) -> None:
-    rider = card(12)
-    bus.tap_torn_at_debit(rider, executed=True)
-    bus.later(days=2)
-    outcome = bus.tap(rider)
-    assert outcome.reason is Reason.FARE and outcome.amount_fen == 100
-    assert bus.kinds() == ["HELD", "DONE", "HELD", "DONE"]
-    assert paid_fen(rider) == 200
-
-
-def test_torn_here_and_paid_elsewhere_is_not_taken_for_ours(bus: Bus) -> None:
-    rider = card(13)
-    bus.tap_torn_at_debit(rider, executed=False)
-    pay_on_another_bus(rider, 100, "06", "20261123080100", [])
-    bus.later(minutes=2)
-    assert bus.tap(rider).amount_fen == 100
-    assert [type(event) for event in bus.events()][:2] == [Held, Void]
-    assert paid_fen(rider) == 200
-
-
-def test_a_card_emptied_by_its_torn_debit_still_heals(bus: Bus) -> None:
-    rider = card(14, balance_fen=100)
-    bus.tap(driver())
-    bus.tap_torn_at_debit(rider, executed=True)
-    assert bus.tap(rider).reason is Reason.HEALED
-    assert paid_fen(rider) == 100
-
-
-def test_a_card_hot_listed_after_its_torn_debit_is_settled_before_it_is_locked(tmp_path: Path) -> None:
-    rider = card(15)
-    bus = Bus(tmp_path, hot=[(rider.spec.number20, 1)])
-    listed, bus.desk.hot_list = bus.desk.hot_list, Bus(tmp_path / "x").hot_list
-    bus.tap_torn_at_debit(rider, executed=True)
-    bus.desk.hot_list = listed
-    assert bus.tap(rider).reason is Reason.HOT_LISTED
-    assert bus.kinds() == ["HELD", "DONE", "REFUSED", "LOCK_TRIED", "LOCKED"]
-
-
-def test_a_locked_card_with_an_open_draft_is_grey_and_refused(bus: Bus) -> None:
-    rider = card(16)
-    bus.tap_torn_at_debit(rider, executed=True)
-    assert rider.purse is not None
-    rider.purse.memory.lock = 1
-    assert bus.tap(rider).reason is Reason.LOCKED
-    assert [type(event) for event in bus.events()][:2] == [Held, Grey]
-
-
-def test_a_debit_that_the_card_refuses_is_healed_in_the_same_visit(bus: Bus) -> None:
-    rider = card(17)
-    assert rider.chip is not None
-    chip = rider.chip.transmit
-    bus.wire.answers[0x54] = bytes.fromhex("6985")
-    bus.wire.chip = chip
-    assert bus.serve(rider).reason is Reason.PRESENT_AGAIN
-    assert bus.kinds() == ["HELD", "VOID"]
-    assert bus.tap(rider).reason is Reason.FARE
-
-
-def test_a_debit_whose_answer_is_damaged_but_proved_is_one_ride(bus: Bus) -> None:
-    rider = card(33)
-    assert rider.chip is not None
-    chip, seen = rider.chip.transmit, list[int]()
-
-    def damaged(raw: bytes) -> bytes:
-        answer = chip(raw)
-        seen.append(raw[1])
-        return b"\x6f\x00" if raw[1] == 0x54 else answer
-
-    bus.tap(driver())
-    bus.wire = ChipWire(damaged)
-    assert bus.serve(rider).served and seen.count(0x54) == 1
-    bus.later(seconds=10)
-    assert bus.tap(rider).reason is Reason.GROUP
-    assert paid_fen(rider) == 200
-
-
 def test_a_false_card_is_refused_and_left_grey_with_an_alarm(bus: Bus) -> None:
     bus.psam_wire.answers[0x72] = bytes.fromhex("9302")
     assert bus.tap(card(18)).reason is Reason.FALSE_CARD
@@ -344,48 +222,6 @@ def test_a_signalled_outcome_is_not_repeated_after_a_restart(bus: Bus) -> None:
     assert paid_fen(rider) == 200
 
 
-def test_a_driver_signs_on_serves_and_signs_off_with_totals(bus: Bus) -> None:
-    assert bus.tap(driver()).reason is Reason.SIGNED_ON
-    bus.later(minutes=1)
-    bus.tap(card(27))
-    bus.tap(card(28, end="20200101"))
-    bus.later(minutes=30)
-    assert bus.tap(driver()).reason is Reason.SIGNED_OFF
-    off = bus.events()[-1]
-    assert isinstance(off, SignOff) and (off.done, off.done_fen, off.refused, off.by) == (1, 100, 1, "driver")
-    held = bus.held()[0].service
-    assert (held.line, held.driver, held.shift) == ("1", DRIVER, 1)
-
-
-def test_a_drivers_next_duty_follows_and_a_restart_keeps_the_shift(bus: Bus) -> None:
-    bus.tap(driver())
-    bus.restart()
-    bus.later(minutes=10)
-    assert bus.tap(driver()).reason is Reason.SIGNED_OFF
-    bus.later(minutes=10)
-    bus.tap(driver())
-    on = bus.events()[-1]
-    assert isinstance(on, SignOn) and (on.service.line, on.service.direction, on.service.shift) == ("3", 1, 2)
-
-
-def test_a_forgotten_sign_off_is_closed_by_the_next_sign_on(bus: Bus) -> None:
-    bus.tap(driver())
-    bus.later(hours=1)
-    assert bus.tap(driver(OTHER_DRIVER)).reason is Reason.SIGNED_ON
-    assert bus.kinds() == ["SIGN_ON", "SIGN_OFF", "SIGN_ON"]
-    off = bus.events()[1]
-    assert isinstance(off, SignOff) and off.by == "next_sign_on" and off.card == DRIVER
-
-
-def test_a_driver_of_no_roster_is_not_signed_on(bus: Bus) -> None:
-    assert bus.tap(driver("31400000000000000999")).reason is Reason.UNKNOWN_DRIVER
-
-
-def test_without_a_driver_taps_are_served_and_booked_unattributed(bus: Bus) -> None:
-    bus.tap(card(29))
-    assert (bus.held()[0].service.driver, bus.held()[0].service.shift) == ("", 0)
-
-
 def test_a_backlog_beyond_its_limit_is_an_alarm_once(bus: Bus) -> None:
     bus.tap(card(34))
     bus.desk.begin(bus.moment(), None)
@@ -396,26 +232,3 @@ def test_a_backlog_beyond_its_limit_is_an_alarm_once(bus: Bus) -> None:
     bus.desk.watch_backlog()
     bus.desk.watch_backlog()
     assert bus.kinds().count("ALARM") == 1
-
-
-def test_a_draft_of_a_past_service_day_is_grey_and_still_heals(bus: Bus) -> None:
-    rider = card(30)
-    bus.tap_torn_at_debit(rider, executed=True)
-    bus.later(days=1)
-    bus.desk.begin(bus.moment(), None)
-    assert bus.desk.end_service_day(bus.at) == 1
-    assert bus.desk.end_service_day(bus.at) == 0
-    bus.tap(rider)
-    assert bus.kinds() == ["HELD", "GREY", "DONE", "HELD", "DONE"]
-
-
-@pytest.mark.parametrize("nth", range(1, 9))
-@pytest.mark.parametrize("executed", [True, False])
-def test_a_tear_at_any_command_never_costs_more_than_one_fare(bus: Bus, nth: int, executed: bool) -> None:
-    rider = card(31)
-    bus.tap(driver())
-    bus.tap(rider, tear=(nth, executed))
-    assert bus.tap(rider).served
-    assert paid_fen(rider) == 100
-    outcomes = [event for event in bus.events() if isinstance(event, Done)]
-    assert len(outcomes) == 1

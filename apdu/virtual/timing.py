@@ -43,9 +43,9 @@ class Timing:
         """Instructions are hex text ("54"), everything else numbers. Raises ValueError or TypeError."""
         values: dict[str, Any] = dict(raw)
         for name in ("card_ms", "psam_ms"):
-            values[name] = {int(ins, 16): float(ms) for ins, ms in raw.get(name, {}).items()}
+            values[name] = {int(ins, 16): _number(ms) for ins, ms in raw.get(name, {}).items()}
         for name in ("frame_ms", "air_kbit", "psam_baud"):
-            values[name] = float(raw.get(name, 0.0))
+            values[name] = _number(raw.get(name, 0))
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
@@ -56,6 +56,13 @@ class Timing:
             "air_kbit": self.air_kbit,
             "psam_baud": self.psam_baud,
         }
+
+
+def _number(value: object) -> float:
+    """A JSON number. Raises TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"not a number: {value!r}")
+    return value
 
 
 NO_DELAY = Timing()
