@@ -14,7 +14,7 @@ from apdu.command import Command
 from apdu.errors import ApduError
 from apdu.profile import Profile
 from apdu.psam import open_psam
-from apdu.script import Slot, run
+from apdu.script import Slot, Wire, run
 from config.hotlist import HotList
 from config.model import Configuration
 from sync.errors import JournalError
@@ -73,6 +73,16 @@ class Device:
         self._next_mend = 0.0
         self._next_check = 0.0
         self._last_day = ""
+
+    @property
+    def reader(self) -> ContactlessReader | None:
+        """The contactless reader, None while there is none."""
+        return self._reader
+
+    @property
+    def psam_wire(self) -> Wire | None:
+        """The PSAM's wire, None while there is none."""
+        return self._slot.wire if self._slot else None
 
     @property
     def reader_name(self) -> str:
