@@ -95,7 +95,10 @@ class Journal:
         """Open the journal of `identity` at `path`, or create it. Raises JournalError with what to do."""
         connection = connect(path, identity, vfs)
         try:
-            return cls(connection, path, identity, boot_id)
+            journal = cls(connection, path, identity, boot_id)
+            if vfs is None:
+                journal._store.lengthen_wal()
+            return journal
         except BaseException as wrong:
             connection.close(force=True)
             if isinstance(wrong, TROUBLES):
