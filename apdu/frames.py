@@ -20,6 +20,7 @@ class Transmits(Protocol):
 def exchange(wire: Transmits, command: Command) -> Response:
     """Exchange one command, fetching what the chip holds back; the status returned is never 61xx.
 
+    A command without Le wants no data: what waits behind 61xx is left there, and the command has ended well.
     A command that is not `repeatable` is sent once: its 6Cxx is handed to the script as it is.
     Raises what the wire raises, and Malformed when the chip never stops answering 61xx.
     """
@@ -28,6 +29,8 @@ def exchange(wire: Transmits, command: Command) -> Response:
     if response.sw >> 8 == 0x6C and command.repeatable:
         response = Response.from_bytes(wire.transmit(command._replace(le=_length(response.sw)).to_bytes()))
     data = response.data
+    if response.sw >> 8 == 0x61 and command.le is None:
+        return Response(data, 0x9000)
     for _ in range(CHAIN_MAX):
         if response.sw >> 8 != 0x61:
             return Response(data, response.sw)

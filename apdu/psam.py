@@ -38,7 +38,7 @@ class Debitable(NamedTuple):
 
 
 def _select(fid: bytes) -> Command:
-    return Command(0x00, 0xA4, 0x00, 0x00, fid, 256, name="PSAM SELECT")
+    return Command(0x00, 0xA4, 0x00, 0x00, fid, name="PSAM SELECT")
 
 
 def open_psam(profiles: tuple[Profile, ...]) -> Script[Psam]:

@@ -25,8 +25,9 @@ class Pack:
     """All that `decide` looks up. Immutable; several may be held at once, one for each day in force (tariffs/dated.py).
 
     `routes`: route to network. `schemes`: the allow-list by card family. `local`: class to terms; `visiting`: the
-    terms that the allow-list names. `hot_locks`: hot-list level to "lock the card". `unverified`: (file, line,
-    source) of each value that nobody has confirmed.
+    terms that the allow-list names. `plain_classes`: local classes whose card's record is never asked for: they pay by
+    simple purchases. `hot_locks`: hot-list level to "lock the card". `unverified`: (file, line, source) of each value
+    that nobody has confirmed.
     """
 
     version: str
@@ -37,6 +38,7 @@ class Pack:
     routes: Mapping[str, str]
     schemes: Mapping[str, Scheme]
     local: Mapping[str, Dated[Terms]]
+    plain_classes: frozenset[str]
     visiting: Mapping[str, Dated[Terms]]
     transfers: Transfers
     low_balance_fen: int
@@ -74,6 +76,7 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
         routes=feed.routes,
         schemes=rules.schemes,
         local=local,
+        plain_classes=frozenset(name for name, editions in local.items() if not any(map(_reads, editions.editions))),
         visiting=visiting,
         transfers=Transfers(feed.transfer_rules),
         low_balance_fen=rules.low_balance_fen,
@@ -83,6 +86,11 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
         clock_tolerance=rules.clock_tolerance,
         unverified=(*feed.unverified, *pack_file.unverified, *class_file.unverified),
     )
+
+
+def _reads(terms: Terms) -> bool:
+    """Whether these terms ask for the card's record: to keep a ride in it, or to write a free one."""
+    return terms.keeps_record or any(price.amount_fen == 0 for price in terms.prices.values())
 
 
 def _check_sizes(files: Mapping[str, bytes], findings: Findings) -> None:

@@ -168,7 +168,8 @@ class Tap:
             return Outcome(Reason.PRESENT_SAME_CARD, card=self.card)
         if purse.locked:
             return self._locked(purse, memory)
-        purse = self.desk.converse(read(purse))
+        plain = translate.card_class(purse) in self.now.pack.plain_classes
+        purse = self.desk.converse(read(purse, plain))
         wallet = translate.wallet_of(purse, self.desk.hot_level(purse.number), self.now.at.date())
         if wallet.card_class == "driver":
             return self.desk.staff(purse.number)

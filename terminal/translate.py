@@ -21,14 +21,14 @@ RIDE_MEMBERS = ("line", "direction", "vehicle", "boarded_at")
 def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
     """What the tariffs know of this card. `hot_level` as the hot list says; `today` the service day."""
     profile = purse.profile
-    card_class = profile.classes.get(str(purse.fact("main_type")), "")
+    class_ = card_class(purse)
     end = purse.fact("end") or date.max
     if profile.until is not None:
         end = min(end, profile.until)
     return Wallet(
         number=purse.number,
         scheme="tunion" if profile.scheme == "tunion" else "jiaxing",
-        card_class=card_class,
+        card_class=class_,
         city=str(purse.fact("city") or ""),
         issuer=str(purse.fact("issuer") or ""),
         start=purse.fact("start") or date.min,
@@ -40,8 +40,13 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
         application_locked=purse.locked,
         hot_level=hot_level,
         last_ride=last_ride(purse),
-        class_end=purse.fact("class_end") if card_class in CONCESSIONS else None,
+        class_end=purse.fact("class_end") if class_ in CONCESSIONS else None,
     )
+
+
+def card_class(purse: Purse) -> str:
+    """The field's word for the card's class; "" for a code that the profile does not name, or in a file not yet read."""
+    return purse.profile.classes.get(str(purse.fact("main_type")), "")
 
 
 def last_ride(purse: Purse) -> LastRide | None:

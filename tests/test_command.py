@@ -67,6 +67,12 @@ def test_what_waits_behind_61_is_fetched_and_put_together() -> None:
     assert wire.sent == ["807000000101", "00C0000004", "00C0000002"]
 
 
+def test_what_waits_is_left_when_the_command_wants_no_data() -> None:
+    wire = Wire(["6128"], t0=True)
+    assert exchange(wire, Command(0x00, 0xA4, 0, 0, bytes.fromhex("1001"))) == Response(b"", 0x9000)
+    assert len(wire.sent) == 1
+
+
 def test_a_wrong_length_is_corrected_once() -> None:
     wire = Wire(["6C08", "01020304050607089000"])
     assert exchange(wire, Command(0x80, 0x5A, 0, 6, b"\x00\x06", 4)).sw == 0x9000

@@ -66,11 +66,16 @@ def select(profiles: Sequence[Profile]) -> Script[Purse | None]:
     return None
 
 
-def read(purse: Purse) -> Script[Purse]:
-    """Read the files that the profile names, one exchange each. Raises LinkLost, StatusError, Malformed."""
+def read(purse: Purse, plain: bool = False) -> Script[Purse]:
+    """Read the files that the profile names, one exchange each; `plain`: only those that every purchase needs.
+
+    Raises LinkLost, StatusError, Malformed.
+    """
     raw: dict[str, bytes] = {}
     files: dict[str, Mapping[str, Any]] = {}
     for file in purse.profile.files:
+        if plain and not file.required:
+            continue
         data = yield from read_file(file)
         if data is not None:
             raw[file.name] = data

@@ -88,7 +88,7 @@ class Reader:
     """An open contactless reader; fits `terminal.ports.ContactlessReader`."""
 
     def __init__(self, nfc: Any, frontend: Any, path: str) -> None:
-        self.name = str(frontend)
+        self.name = str(frontend.device)
         self._nfc = nfc
         self._frontend = frontend
         self._simulated = path.startswith("udp")

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -12,25 +12,33 @@ from tests.bench import parts, process, silence, taps
 from tests.bench.figures import Figure, as_json, table
 
 
-def measured(folder: Path) -> Iterator[Figure]:
-    """All figures, one after the other."""
+GROUPS: dict[str, Callable[[remote.Virtual, Path], Iterator[Figure]]] = {
+    "simple": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing-flat", composite=False),
+    "composite": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing", composite=True),
+    "exchanges": taps.exchanges,
+    "estimates": taps.with_estimates,
+    "silence": silence.stalls,
+    "process": lambda chips, folder: process.whole(chips, folder / "process"),
+    "parts": lambda chips, folder: parts.parts(folder / "parts"),
+}
+"""What is measured, in this order."""
+
+
+def measured(folder: Path, groups: Sequence[str]) -> Iterator[Figure]:
+    """The figures of these groups, one after the other."""
     with remote.start(seed=1) as chips:
-        yield from taps.against_the_floor(chips, folder, "jiaxing-flat", composite=False)
-        yield from taps.against_the_floor(chips, folder, "jiaxing", composite=True)
-        yield from taps.exchanges(chips, folder)
-        yield from taps.with_estimates(chips, folder)
-        yield from silence.stalls(chips, folder)
-        yield from process.whole(chips, folder / "process")
-    yield from parts.parts(folder / "parts")
+        for group in groups:
+            yield from GROUPS[group](chips, folder)
 
 
 @click.command()
 @click.option("--json", "json_", is_flag=True, help="Answer as JSON, for programs.")
-def main(json_: bool) -> None:
+@click.option("--only", multiple=True, type=click.Choice(list(GROUPS)), help="Measure this group alone; repeatable.")
+def main(json_: bool, only: tuple[str, ...]) -> None:
     """Measure what the project promises; each figure with its floor and its limit."""
     with tempfile.TemporaryDirectory(prefix="smk-bench-") as folder:
         figures = []
-        for figure in measured(Path(folder)):
+        for figure in measured(Path(folder), only or tuple(GROUPS)):
             figures.append(figure)
             click.echo(f"… {figure.name}", err=True)
     click.echo(as_json(figures) if json_ else table(figures))
