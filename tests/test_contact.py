@@ -12,22 +12,17 @@ from apdu.virtual.simulation import Simulation
 from terminal.drivers import contact
 from terminal.drivers.contact import open_slot
 from terminal.ports import ReaderLost
+from tests import pcscd_fixture
+
+real_pcscd = pcscd_fixture.real_pcscd
 
 ROOT = Path(__file__).parent.parent
 VPCD_PORT, SLOT = 35963, "Virtual PCD 00 00"
 TERMINAL_NUMBER = bytes.fromhex("00B0960006")
 
 
-@pytest.fixture(scope="module")
-def service() -> None:
-    """pcscd with vpcd; `make test` runs one around all tests."""
-    pcscd = str(ROOT / ".ci" / "pcscd")
-    if subprocess.run([pcscd, "status"], capture_output=True).returncode:
-        subprocess.run([pcscd, "start"], check=True, capture_output=True)
-
-
 @pytest.fixture
-def psam(service: None) -> Iterator[Simulation]:
+def psam(real_pcscd: None) -> Iterator[Simulation]:
     chips = Simulation(udp_port=0, vpcd_port=VPCD_PORT, seed=1)
     chips.start()
     assert chips.slot_face is not None
@@ -92,7 +87,7 @@ def test_a_chip_that_answers_nothing_is_linklost(psam: Simulation) -> None:
     slot.close()
 
 
-def test_an_unknown_reader_is_reported_with_those_that_there_are(service: None) -> None:
+def test_an_unknown_reader_is_reported_with_those_that_there_are(real_pcscd: None) -> None:
     with pytest.raises(ReaderLost, match=r"'nowhere'.*Virtual PCD 00 00, Virtual PCD 00 01.*·"):
         open_slot("nowhere")
 

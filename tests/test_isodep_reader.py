@@ -9,17 +9,7 @@ from hypothesis import strategies as st
 from apdu.errors import LinkLost, Malformed
 from apdu.virtual.isodep import IsoDepCard
 from terminal.drivers import limits
-from terminal.drivers.isodep import (
-    ACK,
-    DELTA_S,
-    FRAME_SIZES,
-    NAK,
-    Ats,
-    IsoDep,
-    frame_size,
-    parse_ats,
-    waiting_time_s,
-)
+from terminal.drivers.isodep import ACK, DELTA_S, FRAME_SIZES, NAK, Ats, IsoDep, frame_size, parse_ats, waiting_time_s
 
 SEND_MAX = 290
 COMMAND = bytes.fromhex("00B0950000")
