@@ -23,12 +23,14 @@ class Command(NamedTuple):
     name: str = ""
     repeatable: bool = True
 
-    def to_bytes(self) -> bytes:
-        """The short form: header 4, [Lc 1, data 1..255], [Le 1]."""
+    def to_bytes(self, t0: bool = False) -> bytes:
+        """The short form: header 4, [Lc 1, data 1..255], [Le 1]; with `t0` no Le beside data (ISO/IEC 7816-3, 12.2)."""
         assert len(self.data) <= MAX_DATA, "command data longer than a short APDU carries"
         raw = bytes((self.cla, self.ins, self.p1, self.p2))
         if self.data:
             raw += bytes((len(self.data),)) + self.data
+            if t0:
+                return raw
         if self.le is not None:
             raw += bytes((self.le & 0xFF,))
         return raw

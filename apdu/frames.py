@@ -24,8 +24,7 @@ def exchange(wire: Transmits, command: Command) -> Response:
     A command that is not `repeatable` is sent once: its 6Cxx is handed to the script as it is.
     Raises what the wire raises, and Malformed when the chip never stops answering 61xx.
     """
-    sent = command._replace(le=None) if wire.t0 and command.data else command
-    response = Response.from_bytes(wire.transmit(sent.to_bytes()))
+    response = Response.from_bytes(wire.transmit(command.to_bytes(wire.t0)))
     if response.sw >> 8 == 0x6C and command.repeatable:
         response = Response.from_bytes(wire.transmit(command._replace(le=_length(response.sw)).to_bytes()))
     data = response.data

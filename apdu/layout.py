@@ -52,6 +52,14 @@ def _ascii(raw: bytes) -> str:
     return text.decode("ascii")
 
 
+def _date_bytes(value: date) -> bytes:
+    return bytes.fromhex(value.isoformat().replace("-", " "))
+
+
+def _moment_bytes(value: datetime) -> bytes:
+    return bytes.fromhex(value.isoformat(" ", "seconds").replace("-", " ").replace(":", " "))
+
+
 def _direction(raw: bytes) -> int | None:
     if raw not in _DIRECTIONS:
         raise Malformed("direction is neither up (AB) nor down (BA)", raw)
@@ -70,8 +78,8 @@ FORMS: Mapping[str, tuple[Callable[[bytes], Any], Callable[[Any, int], bytes]]] 
     "uint": (lambda raw: int.from_bytes(raw, "big"), lambda value, size: int(value).to_bytes(size, "big")),
     "digits": (_digits, _from_digits),
     "number": (lambda raw: _digits(raw).lstrip("0") or "0", _from_digits),
-    "date": (_date, lambda value, size: bytes.fromhex(value.strftime("%Y%m%d")) if value else bytes(size)),
-    "moment": (_moment, lambda value, size: bytes.fromhex(value.strftime("%Y%m%d%H%M%S")) if value else bytes(size)),
+    "date": (_date, lambda value, size: _date_bytes(value) if value else bytes(size)),
+    "moment": (_moment, lambda value, size: _moment_bytes(value) if value else bytes(size)),
     "ab_ba": (_direction, lambda value, _size: b"\xba" if value else b"\xab"),
     "ascii": (_ascii, lambda value, size: value.encode("ascii").ljust(size, b"\x00")),
 }

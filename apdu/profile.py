@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from apdu.layout import Field, Layout
@@ -142,7 +143,13 @@ def _profile(table: Mapping[str, Any]) -> Profile:
 
 
 def _layout(name: str, rows: list[list[Any]]) -> Layout:
-    return Layout(name, [Field(str(field), str(form), int(size)) for field, form, size in rows])
+    return _shared_layout(name, tuple(Field(str(field), str(form), int(size)) for field, form, size in rows))
+
+
+@lru_cache(maxsize=64)
+def _shared_layout(name: str, fields: tuple[Field, ...]) -> Layout:
+    """One object for one layout: profiles that extend another read a record once (apdu/purse/read.py)."""
+    return Layout(name, fields)
 
 
 def _file(row: Mapping[str, Any], layouts: Mapping[str, Layout]) -> File:

@@ -3,6 +3,7 @@
 It decides nothing about cards or money: that is the tap's business.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -106,6 +107,7 @@ class Device:
         """Serve until `stop` is set; a tap that has begun ends before it."""
         poll_s = self.configuration.reader.poll_ms / 1000
         self.mend()
+        self.calm_collector()
         while not stop.is_set():
             if not self.step(stop):
                 stop.wait(poll_s)
@@ -183,6 +185,12 @@ class Device:
             if not self.troubles and self.mode is not Mode.READY:
                 self._cue(Cue.OPENED if self.mode is Mode.STARTING else Cue.MENDED)
 
+    def calm_collector(self) -> None:
+        """From now on garbage is collected when nobody is in the field: a rider does not wait for it."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
     def shut(self) -> None:
         """Give the devices back; the journal is closed by whoever opened it."""
         if self._reader is not None:
@@ -231,6 +239,7 @@ class Device:
         if now < self._next_check:
             return
         self._next_check = now + PSAM_CHECK_INTERVAL_S
+        gc.collect()
         moment = self.plugs.clock.read()
         self.desk.begin(moment, None)
         try:

@@ -5,6 +5,7 @@ The table is terminal/faces/signals.toml; its text comes as an argument and is c
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from string import Formatter
 from unicodedata import east_asian_width
 
@@ -145,8 +146,9 @@ def columns(text: str) -> int:
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
+@lru_cache(maxsize=512)
 def clipped(text: str, most: int) -> str:
-    """A text of at most `most` columns, its end replaced by "…" when it is longer."""
+    """A text of at most `most` columns, its end replaced by "…" when it is longer. Few different ones come."""
     if columns(text) <= most:
         return text
     while columns(text) > most - 1:

@@ -227,7 +227,7 @@ class Tap:
             self.desk.psam,
             charge.amount_fen,
             translate.purchase_type(charge),
-            self.now.at.strftime(translate.WHEN),
+            translate.when(self.now.at),
             lambda opened: translate.compose(purse, charge, self.desk.psam.number, opened),
             memory.seen,
             memory.counter_floor,

@@ -105,8 +105,10 @@ def _locked(profile: Profile, fci: bytes) -> Purse:
 
 
 def _purse(family: Sequence[Profile], raw: bytes) -> Purse:
+    layout, ef15 = None, dict[str, Any]()
     for profile in family:
-        ef15 = profile.ef15.parse(raw)
+        if profile.ef15 is not layout:
+            layout, ef15 = profile.ef15, profile.ef15.parse(raw)
         if all(ef15[name] == value for name, value in profile.match.items()):
             number = "".join(ef15[name] for name in profile.number)
             if len(number) != 20 or not number.isdecimal():

@@ -11,7 +11,6 @@ from apdu.virtual import remote
 from tests.bench import parts, process, silence, taps
 from tests.bench.figures import Figure, as_json, table
 
-
 GROUPS: dict[str, Callable[[remote.Virtual, Path], Iterator[Figure]]] = {
     "simple": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing-flat", composite=False),
     "composite": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing", composite=True),

@@ -89,6 +89,7 @@ def stage(folder: Path, chips: remote.Virtual, pack: str) -> Iterator[Stage]:
     built = box.build(configuration(folder, chips.udp_path, pack), [Quiet()])
     try:
         built.device.mend()
+        built.device.calm_collector()
         if built.device.troubles:
             raise RuntimeError(f"the device does not open: {built.device.troubles}")
         yield Stage(chips, built.device)
