@@ -95,11 +95,14 @@ class Layout:
         self.fields = tuple(fields)
         self.size = sum(field.size for field in fields)
         self._plan: list[tuple[str, slice, Callable[[bytes], Any]]] = []
+        self._parts: list[tuple[str, int, Callable[[Any, int], bytes]]] = []
         at = 0
         for field in fields:
             if field.form not in FORMS:
                 raise ValueError(f"layout {name}: field {field.name} has the unknown form {field.form}")
-            self._plan.append((field.name, slice(at, at + field.size), FORMS[field.form][0]))
+            parse, build = FORMS[field.form]
+            self._plan.append((field.name, slice(at, at + field.size), parse))
+            self._parts.append((field.name, field.size, build))
             at += field.size
 
     def parse(self, raw: bytes) -> dict[str, Any]:
@@ -128,13 +131,10 @@ class Layout:
 
     def build(self, values: Mapping[str, Any]) -> bytes:
         """The record's bytes; a field that `values` does not name, or names as None, is zero. Values must fit."""
-        raw = b""
-        for field in self.fields:
-            value = values.get(field.name)
-            if value is not None:
-                part = FORMS[field.form][1](value, field.size)
-                assert len(part) == field.size, f"{self.name}.{field.name} does not fit {field.size} bytes"
-                raw += part
-            else:
-                raw += bytes(field.size)
-        return raw
+        parts = []
+        for name, size, build in self._parts:
+            value = values.get(name)
+            part = bytes(size) if value is None else build(value, size)
+            assert len(part) == size, f"{self.name}.{name} does not fit {size} bytes"
+            parts.append(part)
+        return b"".join(parts)

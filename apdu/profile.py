@@ -66,7 +66,7 @@ class Profile:
     log_offset: int
     files: tuple[File, ...]
     caches: tuple[Cache, ...]
-    facts: Mapping[str, str]
+    facts: Mapping[str, tuple[str, str]]
     classes: Mapping[str, str]
     serial_field: str
 
@@ -136,7 +136,7 @@ def _profile(table: Mapping[str, Any]) -> Profile:
         log_offset=purse["log_offset"],
         files=tuple(_file(row, layouts) for row in table.get("files", ())),
         caches=tuple(_cache(row, layouts) for row in table.get("caches", ())),
-        facts=dict(table["facts"]),
+        facts={name: (where.partition(".")[0], where.partition(".")[2]) for name, where in table["facts"].items()},
         classes=dict(table["classes"]),
         serial_field=table["serial_field"],
     )

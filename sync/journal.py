@@ -16,7 +16,7 @@ from sync import recall
 from sync.chain import Damage, Identity, Stored, check_row
 from sync.errors import DamagedJournal, JournalError, JournalFull
 from sync.limits import CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
-from sync.recall import Draft, Recalled, Seen, decoded
+from sync.recall import NOBODY, Draft, Recalled, Seen, decoded
 from sync.record import (
     GENESIS,
     UNHEALED,
@@ -85,6 +85,7 @@ class Journal:
         self._signalled: int = numbers["signalled"]
         self._numbers_changed = False
         self._drafts = recall.drafts(connection)
+        self._cards = recall.cards(connection)
         self._unsent_fen = self._fen(self._acknowledged, self._last_seq)
         self._oldest: tuple[int, str] = (0, "")
         with contextlib.suppress(JournalFull):  # the first draft will say so
@@ -180,6 +181,7 @@ class Journal:
     def _drafts_changed(self, row: Row) -> None:
         event = row.event
         if isinstance(event, Held):
+            self._cards.add(event.card)
             self._drafts[row.seq] = Draft(row, event, False)
         elif isinstance(event, Grey) and event.why == UNHEALED:
             if draft := self._drafts.get(event.held):
@@ -219,15 +221,17 @@ class Journal:
     def recall(self, card: str, limit: int) -> list[Recalled]:
         """The card's latest rows with their outcomes, newest first."""
         with self._lock, self._store.reading() as connection:
-            return recall.recall(connection, "card", card, limit)
+            return recall.recall(connection, card, limit)
 
-    def recall_uid(self, uid: str, limit: int) -> list[Recalled]:
-        """The same by the chip's UID, for a card whose number is not read yet."""
+    def lock_of(self, uid: str) -> Row | None:
+        """The latest LOCK_TRIED or LOCKED row of a chip, by its UID: a locked chip hides its card number."""
         with self._lock, self._store.reading() as connection:
-            return recall.recall(connection, "uid", uid, limit)
+            return recall.lock_of(connection, uid)
 
     def seen(self, card: str) -> Seen:
         """The (random, counter) pairs of the card's last debits, and the counter of the last that is DONE."""
+        if card not in self._cards:  # most riders of a day are new here: no query for them
+            return NOBODY
         with self._lock, self._store.reading() as connection:
             return recall.seen(connection, card)
 

@@ -40,7 +40,7 @@ CREATE TABLE row(
     fen INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX row_card ON row(card, seq) WHERE card IS NOT NULL;
-CREATE INDEX row_uid ON row(uid, seq) WHERE uid IS NOT NULL;
+CREATE INDEX row_lock ON row(uid, seq) WHERE kind IN ('LOCK_TRIED', 'LOCKED');
 CREATE INDEX row_held ON row(held, seq) WHERE held IS NOT NULL;
 CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
 CREATE TRIGGER row_never_changes BEFORE UPDATE ON row BEGIN SELECT raise(ABORT, 'no row changes'); END;

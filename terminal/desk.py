@@ -21,7 +21,6 @@ from sync.record import (
     Done,
     Grey,
     Held,
-    Locked,
     LockTried,
     Service,
     SignOff,
@@ -210,7 +209,8 @@ class Desk:
         recent = self._recent.get(number)
         if recent is not None and self.moment.mono_ms - recent[0] <= tap.repeat_s * 1000:
             return recent[1]
-        if recent is None and self.moment.mono_ms - self.started.mono_ms <= tap.restart_repeat_s * 1000:
+        since_start_ms = self.moment.mono_ms - self.started.mono_ms
+        if recent is None and self._unsignalled_rows and since_start_ms <= tap.restart_repeat_s * 1000:
             return self._unsignalled(number)
         return None
 
@@ -241,10 +241,8 @@ class Desk:
 
     def _recall_hidden(self, uid: str) -> Memory:
         """A locked chip hides its number: its drafts and lock are found by uid."""
-        tried = False
-        for recalled in self.journal.recall_uid(uid, 1):
-            event = recalled.row.event
-            tried = isinstance(event, LockTried) or (tried and not isinstance(event, Locked))
+        lock = self.journal.lock_of(uid)
+        tried = lock is not None and isinstance(lock.event, LockTried)
         drafts = (draft for draft in self.journal.open_drafts_all() if draft.held.uid == uid)
         return Memory(open=tuple((draft.row.seq, draft.held) for draft in drafts), lock_tried=tried)
 

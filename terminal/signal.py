@@ -186,6 +186,7 @@ def _known(line: str, numbers: Mapping[str, str]) -> bool:
     return "{" not in line or all(name in numbers for name in _places(line))
 
 
+@lru_cache(maxsize=512)
 def _places(line: str) -> list[str]:
     """What a detail line leaves open. Raises ValueError for braces that do not match or hold more than a name."""
     places = []

@@ -28,7 +28,7 @@ from sync.errors import (
 )
 from sync.journal import Journal
 from sync.limits import CHECKPOINT_PAGES, RESERVE_BYTES, ROW_BYTES_MAX
-from sync.record import GENESIS, UNHEALED, Admitted, Alarm, SignOff, SignOn, encode
+from sync.record import GENESIS, UNHEALED, Admitted, Alarm, Locked, LockTried, SignOff, SignOn, encode
 from sync.schema import read_closed, stored_identity
 from tests.disk import DAMAGES, Disk, PowerCut
 from tests.rows import AT, HELD, IDENTITY, SERVICE, done, grey, held, refused, void
@@ -168,16 +168,30 @@ def test_a_card_is_recalled_newest_first_with_its_outcomes(journal: Journal) -> 
     assert [type(each.row.event).__name__ for each in recalled] == ["Refused", "Admitted", "Held"]
     assert [row.event for row in recalled[2].outcomes] == [done(seq)]
     assert [each.row.seq for each in journal.recall(HELD.card, 1)] == [5]
-    assert [each.row.seq for each in journal.recall_uid(HELD.uid, 10)] == [5, 1]
+
+
+def test_a_lock_is_found_by_the_chips_uid(journal: Journal) -> None:
+    hold(journal)
+    assert journal.lock_of(HELD.uid) is None
+    keep(journal, LockTried(HELD.card, HELD.uid, HELD.aid, 1))
+    tried = journal.lock_of(HELD.uid)
+    assert tried is not None and isinstance(tried.event, LockTried)
+    keep(journal, Locked("", HELD.uid, "select"))
+    locked = journal.lock_of(HELD.uid)
+    assert locked is not None and isinstance(locked.event, Locked)
 
 
 def test_a_card_is_found_by_an_index(journal: Journal, path: Path) -> None:
     hold(journal)
     journal.close()
     with sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True) as reader:
-        for column in ("card", "uid", "held"):
-            plan = reader.execute(f"EXPLAIN QUERY PLAN SELECT raw FROM row WHERE {column} = ? ORDER BY seq DESC", (1,))
-            assert f"USING INDEX row_{column}" in str(plan.fetchall())
+        for index, wanted in (
+            ("row_card", "card = ?"),
+            ("row_held", "held = ?"),
+            ("row_lock", "uid = ? AND kind IN ('LOCK_TRIED', 'LOCKED')"),
+        ):
+            plan = reader.execute(f"EXPLAIN QUERY PLAN SELECT raw FROM row WHERE {wanted} ORDER BY seq DESC", (1,))
+            assert f"USING INDEX {index}" in str(plan.fetchall())
 
 
 def test_the_last_pairs_and_the_last_paid_counter_are_known(journal: Journal) -> None:

@@ -36,7 +36,7 @@ class Purse:
         where = self.profile.facts.get(name)
         if where is None:
             return None
-        file, _, member = where.partition(".")
+        file, member = where
         values = self.ef15 if file == "ef15" else self.files.get(file)
         if values is None or not member:
             return values

@@ -13,7 +13,7 @@ from tests.bench.figures import Figure, median, p99
 from tests.bench.stage import Stage, card, stage
 
 TAPS = 500
-CARDS = 250
+CARDS = 500
 SLOW_TAPS = 30
 IDLE_EACH = 50
 """The loop's housekeeping, which runs when nobody is in the field, after so many taps."""
