@@ -68,7 +68,7 @@ class Response(NamedTuple):
         """Split off the two status bytes. Raises Malformed when there are fewer than two bytes."""
         if len(raw) < 2:
             raise Malformed("response shorter than its status", raw)
-        return cls(bytes(raw[:-2]), int.from_bytes(raw[-2:], "big"))
+        return cls(raw[:-2], raw[-2] << 8 | raw[-1])
 
     def to_bytes(self) -> bytes:
         """Data, then SW1 SW2."""

@@ -24,7 +24,10 @@ def exchange(wire: Transmits, command: Command) -> Response:
     A command that is not `repeatable` is sent once: its 6Cxx is handed to the script as it is.
     Raises what the wire raises, and Malformed when the chip never stops answering 61xx.
     """
-    response = Response.from_bytes(wire.transmit(command.to_bytes(wire.t0)))
+    raw = wire.transmit(command.to_bytes(wire.t0))
+    response = Response.from_bytes(raw)
+    if raw[-2] not in (0x61, 0x6C):
+        return response
     if response.sw >> 8 == 0x6C and command.repeatable:
         response = Response.from_bytes(wire.transmit(command._replace(le=_length(response.sw)).to_bytes()))
     data = response.data
