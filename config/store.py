@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from config import hotlist
 from config.errors import ConfigError
@@ -61,11 +60,6 @@ def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
     return _loaded("hot_list", str(path), good, read, value)
 
 
-def load_pack(place: str, parse: Callable[[Mapping[str, bytes]], T], good: LastGood | None = None) -> Loaded[T]:
-    """The tariff pack in `place`, as `parse` (the tariffs' parser) makes it of its files. Raises ConfigError."""
-    return _loaded("pack", place, good, lambda: load_pack_files(place), parse)
-
-
 def load_pack_files(place: str) -> dict[str, bytes]:
     """The files of a tariff pack by their names: a folder, a zip, or "builtin:NAME". Raises ConfigError.
 
@@ -106,12 +100,6 @@ def _configuration(raw: bytes, folder: Path) -> Configuration:
         line = raw.count(b"\n", 0, wrong.start) + 1
         raise ConfigFaults([Fault("*", "不是 UTF-8 文本", "not UTF-8 text", line)]) from wrong
     configuration = parse(text)
-    zone = configuration.terminal.time_zone
-    try:
-        ZoneInfo(zone)
-    except (OSError, ValueError, KeyError) as wrong:
-        zh, en = "系统中没有这个时区", "this system knows no such time zone"
-        raise ConfigFaults([Fault("terminal.time_zone", zh, en, None, shown(zone))]) from wrong
     return _absolute(configuration, folder)
 
 

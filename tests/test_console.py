@@ -86,6 +86,12 @@ def test_a_device_in_trouble_says_so_in_place_of_the_invitation() -> None:
 
 
 @pytest.mark.usefixtures("wide")
+def test_a_long_trouble_is_cut_at_the_edge_and_leaves_the_chinese_line_standing() -> None:
+    screen = shown(Status("closed", "暂停服务", "reader: " + "no such device, " * 20), full_screen=True)
+    assert "暂 停 服 务" in screen and "reader: no such device" in screen and "…" in screen
+
+
+@pytest.mark.usefixtures("wide")
 def test_nothing_is_drawn_while_a_card_is_served() -> None:
     assert "读 卡" not in shown(SERVING, full_screen=True)
 

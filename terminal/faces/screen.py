@@ -14,6 +14,7 @@ from terminal.faces import words
 from terminal.faces.shapes import DRAWINGS, figures
 from terminal.mode import Mode
 from terminal.ports import Light, Signal, Status
+from terminal.signal import clipped, columns
 
 BANDS = {
     Light.GREEN: "bold white on #005f00",
@@ -85,7 +86,7 @@ class Screen:
         else:
             style = self._bands[Light.BLUE]
             lines = [READY[language] for language in self._languages]
-        text = Text("\n".join(_spaced(line) for line in lines), justify="center", style=style)
+        text = Text("\n".join(_spaced(line, self._console.width) for line in lines), justify="center", style=style)
         return Align.center(text, vertical="middle", style=style, height=BAND_LINES)
 
     def _body(self, signal: Signal) -> Table:
@@ -113,6 +114,7 @@ class Screen:
         )
 
 
-def _spaced(text: str) -> str:
-    """Letters set wide, the only way to be large in a terminal."""
-    return " ".join(text)
+def _spaced(text: str, most: int) -> str:
+    """Letters set wide, the only way to be large in a terminal; a trouble's long text as it is, cut at the edge."""
+    wide = " ".join(text)
+    return wide if columns(wide) <= most else clipped(text, most)
