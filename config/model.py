@@ -18,7 +18,6 @@ from config.rules import (
     NAME,
     PLACE,
     READER_PATH,
-    TIME_ZONE,
     digits,
     flag,
     ruled,
@@ -35,7 +34,6 @@ class Terminal:
     number: str = ruled(digits(8))
     merchant: str = ruled(digits(15))
     data: str = ruled(PLACE, default="/var/lib/smk")
-    time_zone: str = ruled(TIME_ZONE, default="Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,6 @@ class Sync:
     """The way to the backend. `backend` "" = none: the device keeps its records."""
 
     backend: str = ruled(BACKEND, default="")
-    interval_s: int = ruled(whole(1, 3_600, "秒", "seconds"), default=30)
-    timeout_s: int = ruled(whole(1, 120, "秒", "seconds"), default=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,12 +112,6 @@ NAME = shaped(
     "must be a name of lower-case letters, digits and _",
 )
 
-TIME_ZONE = shaped(
-    r"[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z][A-Za-z0-9_+-]{0,31}){0,2}",
-    '须为时区名，如 "Asia/Shanghai"',
-    'must be the name of a time zone, as "Asia/Shanghai"',
-)
-
 DEVICE = shaped(
     r"|/dev/[A-Za-z0-9_./-]{1,100}",
     '须为串口设备，如 "/dev/ttyUSB1"；"" 表示没有',

@@ -156,9 +156,7 @@ configurations = st.builds(
     st.builds(Psam, texts),
     st.builds(Tariff, texts),
     reader=st.builds(Reader, st.sampled_from(["usb", "tty:USB0:pn532"]), st.integers(10, 1_000)),
-    sync=st.builds(
-        Sync, st.sampled_from(["", "https://a.example:8443/v1"]), st.integers(1, 3_600), st.integers(1, 120)
-    ),
+    sync=st.builds(Sync, st.sampled_from(["", "https://a.example:8443/v1"])),
     service=st.builds(Service, codes, st.integers(0, 1), codes),
     face=st.builds(Face, st.booleans(), st.just("/dev/ttyUSB1"), texts, st.permutations(["zh", "en"]).map(tuple)),
     tap=st.builds(Tap, st.integers(1, 60), st.integers(60, 600), st.integers(100, 2_000)),

@@ -76,11 +76,6 @@ def test_faults_of_a_configuration_are_all_in_the_error_with_its_place(settings_
     assert "处理：" in error.text("zh") and "须为" in error.text("zh")
 
 
-def test_a_time_zone_that_nobody_knows_is_a_fault(settings_file: Path) -> None:
-    settings_file.write_text(sample().replace("Asia/Shanghai", "Asia/Jiaxing"), encoding="utf-8")
-    assert "terminal.time_zone" in error_of(lambda: load_configuration(settings_file)).text()
-
-
 def test_text_in_another_encoding_is_told_with_its_line(settings_file: Path) -> None:
     settings_file.write_bytes(b"\n\n# " + "终端".encode("gbk"))
     assert "line 3" in error_of(lambda: load_configuration(settings_file)).text()

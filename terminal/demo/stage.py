@@ -173,7 +173,7 @@ class Stage:
             tariff=Tariff("builtin:jiaxing"),
             reader=Reader(self.chips.udp_path, 20),
             hot_list=HotListFile(str(black)),
-            sync=Sync(f"http://127.0.0.1:{self.port}", 1),
+            sync=Sync(f"http://127.0.0.1:{self.port}"),
             service=Service("1", 0, "1001"),
             face=Face(console=False),
             tap=Tap(repeat_s=1),

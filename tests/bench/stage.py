@@ -75,7 +75,7 @@ def configuration(folder: Path, udp_path: str, pack: str, backend: str = "") -> 
         psam=Psam("00 01"),
         tariff=Tariff(f"builtin:{pack}"),
         reader=Reader(udp_path, 40),
-        sync=Sync(backend, 1),
+        sync=Sync(backend),
         service=Service("1", 0, "1001"),
         face=Face(console=False),
         tap=Tap(repeat_s=1),
