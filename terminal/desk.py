@@ -26,6 +26,7 @@ from sync.record import (
     SignOff,
     SignOn,
 )
+from sync.totals import Totals
 from tariffs.verdict import Reason
 from terminal import duty
 from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
@@ -175,9 +176,10 @@ class Desk:
             return Outcome(Reason.UNKNOWN_DRIVER, card=card)
         at = self.moment.at.replace(tzinfo=None)
         if self.duty.driver:
-            self.sign_off("driver" if self.duty.driver == card else "next_sign_on")
-            if self._last_duty is not None and self._last_duty.driver == card:
-                return Outcome(Reason.SIGNED_OFF, card=card, seq=self.journal.last_seq)
+            mine = self.duty.driver == card
+            totals = self.sign_off("driver" if mine else "next_sign_on")
+            if mine:
+                return Outcome(Reason.SIGNED_OFF, amount_fen=totals.done_fen, card=card, seq=self.journal.last_seq)
         last = self._last_duty if self._last_duty is not None and self._last_duty.driver == card else None
         chosen = duty.next_duty(duties, last, at)
         self._shifts += 1
@@ -186,11 +188,12 @@ class Desk:
         self._signed_on_at = self.keep(SignOn(card=card, service=self.service("", "")))
         return Outcome(Reason.SIGNED_ON, card=card, seq=self._signed_on_at)
 
-    def sign_off(self, by: str) -> None:
-        """Close the running shift with its totals. Raises JournalError."""
+    def sign_off(self, by: str) -> Totals:
+        """Close the running shift; its totals. Raises JournalError."""
         totals = self.journal.totals(self._signed_on_at, self.duty.shift)
         self.keep(SignOff(card=self.duty.driver, by=by, service=self.service("", ""), **totals._asdict()))
         self.duty = duty.unattributed(self.configuration.service)
+        return totals
 
     def service(self, pack: str, hot_list: str) -> Service:
         """What every card event carries now."""

@@ -161,7 +161,7 @@ def test_a_clipped_text_fits_and_one_that_fits_is_not_clipped(text: str, most: i
         ("还差 {missing} 元", "还差 {missing:>1000000000}", "reason.poor"),
         ("还差 {missing} 元", "还差 {missing", "reason.poor"),
         ('en_detail = ["See the card\'s first day"]', "en_detail = []", "reason.not_yet_valid"),
-        ('driver_en = "see the shift report"', 'driver_en = ""', "reason.signed_off"),
+        ('driver_en = "check what the shift took; details: smk shift"', 'driver_en = ""', "reason.signed_off"),
         ('voice = "poor"', 'voice = "broke"', "voice.broke: missing\nvoice.poor: nobody says it"),
         ("[kind.ok]", "[kind.ok", "signals: "),
         ('light = "blue"', 'light = "pink"', "pink"),
