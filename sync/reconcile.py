@@ -74,22 +74,33 @@ class Sums(NamedTuple):
 
 
 class CardLine(NamedTuple):
-    """One card in the three books. `spent_fen` and `debits` from the chip."""
+    """One card in the three books. `spent_fen` and `debits` from the chip.
+
+    `undecided`: amounts of its debits that nobody has given a verdict on; the chip knows which of them happened.
+    """
 
     card: str
     spent_fen: int
     debits: int
     journal: Sums
     backend: Sums
+    undecided: tuple[int, ...] = ()
+
+    def missing(self, sums: Sums) -> tuple[int, int]:
+        """Debits and fen that the chip has and `sums` does not."""
+        return self.debits - sums.done - sums.grey, self.spent_fen - sums.done_fen - sums.grey_fen
 
 
 class Reconciliation(NamedTuple):
-    """`balanced` only when nothing at all disagrees. `pending`: grey debits without a verdict, (number, fen)."""
+    """`balanced` only when nothing disagrees: each fen that left a chip is in both other books, or is one of the
+    debits without a verdict. `pending`: those debits, (number, fen); `happened`: those that the chips say happened.
+    """
 
     balanced: bool
     cards: tuple[CardLine, ...]
     faults: tuple[Fault, ...]
     pending: tuple[int, int]
+    happened: tuple[int, int]
 
     def lines(self, language: str) -> list[str]:
         """The report for people, "zh" or "en"."""
@@ -101,14 +112,16 @@ class Reconciliation(NamedTuple):
                 f"卡片支出 {_yuan(spent)} 元（{len(self.cards)} 张卡）",
                 f"终端日志 {_sums(journal, zh)}",
                 f"后台账本 {_sums(backend, zh)}",
-                f"待定灰记录 {self.pending[0]} 笔 {_yuan(self.pending[1])} 元",
+                f"待定扣款 {self.pending[0]} 笔 {_yuan(self.pending[1])} 元，"
+                f"芯片显示已扣 {self.happened[0]} 笔 {_yuan(self.happened[1])} 元",
             ]
             if zh
             else [
                 f"spent from cards   {_yuan(spent)} yuan ({len(self.cards)} cards)",
                 f"journals           {_sums(journal, zh)}",
                 f"backend            {_sums(backend, zh)}",
-                f"grey, no verdict   {self.pending[0]} of {_yuan(self.pending[1])} yuan",
+                f"no verdict yet     {self.pending[0]} of {_yuan(self.pending[1])} yuan, "
+                f"by the chips {self.happened[0]} of {_yuan(self.happened[1])} happened",
             ]
         )
         said += [f"{fault.where}: {fault.zh if zh else fault.en}" for fault in self.faults]
@@ -148,7 +161,9 @@ def reconcile(cards: Sequence[CardBook], journals: Sequence[JournalBook], backen
             faults.append(Fault(_name(key), f"卡 {debit.held.card} 不在场", f"card {debit.held.card} was not read"))
     undecided = [charge for charge in backend.charges.values() if charge.ground == "pending" or charge.state == "open"]
     pending = len(undecided), sum(charge.amount_fen for charge in undecided)
-    return Reconciliation(not faults, tuple(lines), tuple(faults), pending)
+    missing = [line.missing(line.journal) for line in lines if line.undecided]
+    happened = sum(number for number, _ in missing), sum(fen for _, fen in missing)
+    return Reconciliation(not faults, tuple(lines), tuple(faults), pending, happened)
 
 
 def _chain_faults(book: JournalBook) -> list[Fault]:
@@ -236,7 +251,9 @@ def _card_line(book: CardBook, debits: Mapping[Key, _Debit], charges: Mapping[Ke
         if charge.card == book.card:
             backend = backend.plus(_as_sums(charge.state, charge.ground in PAID_GROUNDS, charge.paid_fen))
     spent = book.start_fen + book.loads_fen - book.now_fen
-    return CardLine(book.card, spent, book.now_counter - book.start_counter, journal, backend)
+    mine = [charge for charge in charges.values() if charge.card == book.card]
+    undecided = tuple(charge.amount_fen for charge in mine if charge.ground == "pending" or charge.state == "open")
+    return CardLine(book.card, spent, book.now_counter - book.start_counter, journal, backend, undecided)
 
 
 def _as_sums(state: str, happened: bool, fen: int) -> Sums:
@@ -245,9 +262,19 @@ def _as_sums(state: str, happened: bool, fen: int) -> Sums:
     return Sums(grey=1, grey_fen=fen) if state == "grey" and happened else Sums()
 
 
+def _explained(line: CardLine, sums: Sums) -> bool:
+    """Whether what `sums` lacks is exactly some of the undecided debits: so many of them, of so much together."""
+    reached = {(0, 0)}
+    for amount in line.undecided:
+        reached |= {(number + 1, fen + amount) for number, fen in reached}
+    return line.missing(sums) in reached
+
+
 def _card_faults(line: CardLine) -> list[Fault]:
     faults = []
     for zh, en, sums in (("日志", "the journals", line.journal), ("后台", "the backend", line.backend)):
+        if _explained(line, sums):
+            continue
         fen, number = sums.done_fen + sums.grey_fen, sums.done + sums.grey
         if fen != line.spent_fen:
             off = line.spent_fen - fen
