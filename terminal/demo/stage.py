@@ -58,8 +58,8 @@ class Stage:
         self.recorder = Recorder()
         self._write_keys()
         self.backend: subprocess.Popen[str] | None = None
-        self.start_backend()
         self.chips = remote.start(seed=seed, memory=folder / "chips.json")
+        self.start_backend()
         for name, spec in cards.items():
             self.chips.remote.add(spec, name)
         self.configuration = self._configure(listed)
