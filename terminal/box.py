@@ -26,6 +26,7 @@ from terminal.drivers.clock import SystemClock
 from terminal.faces.fan import Fan
 from terminal.faces.table import load_signals
 from terminal.loop import Device, Plugs, Tables
+from terminal.mode import Mode
 from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
 from terminal.signal import Signals
 from terminal.tap import Outcome
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 JOURNAL = "journal.db"
 NO_HOT_LIST = HotList(date(1970, 1, 1), ())
 STOP_SECONDS = 5.0
+PARTS = {"reader": "读卡器", "psam": "PSAM 卡", "journal": "交易日志"}
+"""What can be in trouble, for the screen."""
 
 
 @dataclass(slots=True)
@@ -134,7 +137,7 @@ def configured_faces(configuration: Configuration, plain: bool) -> list[Face]:
     if face.console:
         from terminal.faces.console import Console
 
-        built.append(Console(full_screen=False if plain else None))
+        built.append(Console(face.languages, full_screen=False if plain else None))
     if face.board:
         from terminal.drivers.board import SerialBoard
 
@@ -149,11 +152,13 @@ def configured_faces(configuration: Configuration, plain: bool) -> list[Face]:
 def status(device: Device, worker: Worker | None) -> Status:
     """The device's state for the screens."""
     troubles = "; ".join(f"{what}: {why}" for what, why in device.troubles.items())
+    parts = "、".join(PARTS[what] for what in device.troubles)
+    ready = device.mode in (Mode.READY, Mode.SERVING)
     duty, unsent = device.desk.duty, device.desk.journal.unsent()
     return Status(
         mode=device.mode.value,
-        zh="暂停服务" if troubles else "请刷卡",
-        en=troubles or "tap your card",
+        zh="请刷卡" if ready else f"暂停服务：{parts}" if parts else "正在启动",
+        en="tap your card" if ready else troubles or "starting",
         terminal=device.configuration.terminal.number,
         line=duty.line,
         direction=duty.direction,

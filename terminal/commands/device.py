@@ -9,11 +9,14 @@ from typing import Any
 
 import click
 
+from config.lastgood import LastGood
 from config.store import load_configuration
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
 
 PID = "smk.pid"
 SNAPSHOT = "snapshot.db"
+GOOD = ".smk-good"
+"""Beside the configuration: the last one that was good, which stays in force when a new one is damaged."""
 
 
 @click.command()
@@ -31,7 +34,10 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
 
     level = logging.ERROR if quiet else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    loaded = load_configuration(Path(configuration))
+    file = Path(configuration)
+    loaded = load_configuration(file, LastGood(file.absolute().parent / GOOD))
+    if loaded.alarm:
+        logging.getLogger(__name__).error("%s: %s", loaded.alarm, loaded.trouble)
     data = Path(loaded.value.terminal.data)
     built = box.build(loaded.value, plain=plain)
     stop = threading.Event()
