@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Generic, TypeVar
 
 from tariffs.faults import Findings
-from tariffs.limits import IDENTIFIER_CHARS_MAX, TEXT_CHARS_MAX, TOML_BYTES_MAX, TOML_LINE_CHARS_MAX
+from tariffs.limits import IDENTIFIER_CHARS_MAX, TEXT_CHARS_MAX, TOML_BYTES_MAX, TOML_LINE_CHARS_MAX, TOML_LINE_DOTS_MAX
 
 T = TypeVar("T")
 
@@ -161,13 +161,17 @@ class TomlFile:
             self._break(0, "缺少此文件", "this file is missing")
             return
         raw = files[name]
-        if len(raw) > TOML_BYTES_MAX or max(map(len, raw.split(b"\n"))) > TOML_LINE_CHARS_MAX:
-            self._break(
-                0,
-                f"超过 {TOML_BYTES_MAX} 字节，或有一行超过 {TOML_LINE_CHARS_MAX} 字节",
-                f"more than {TOML_BYTES_MAX} bytes, or {TOML_LINE_CHARS_MAX} in one line",
-            )
+        if len(raw) > TOML_BYTES_MAX:
+            self._break(0, f"超过 {TOML_BYTES_MAX} 字节", f"has more than {TOML_BYTES_MAX} bytes")
             return
+        for number, line in enumerate(raw.split(b"\n"), 1):
+            if len(line) > TOML_LINE_CHARS_MAX or line.count(b".") > TOML_LINE_DOTS_MAX:
+                self._break(
+                    number,
+                    f"此行超过 {TOML_LINE_CHARS_MAX} 字节，或超过 {TOML_LINE_DOTS_MAX} 个点",
+                    f"this line has more than {TOML_LINE_CHARS_MAX} bytes or {TOML_LINE_DOTS_MAX} dots",
+                )
+                return
         try:
             text = raw.decode("utf-8-sig")
             self.values = tomllib.loads(text)

@@ -247,6 +247,7 @@ def test_the_line_of_a_fault_counts_line_ends_inside_quotes() -> None:
         b"a = " + b"[" * 3_000,
         b"a = " + b"9" * 3_900,
         b".".join([b"a"] * 1_900) + b" = 1",
+        b".".join([b"a"] * (limits.TOML_LINE_DOTS_MAX + 2)) + b" = 1",
         b"x" * (limits.TOML_LINE_CHARS_MAX + 1),
         b"#\n" * limits.TOML_BYTES_MAX,
         b"\xff",

@@ -20,6 +20,9 @@ Found = tuple[int, LegRule]
 Matches = Mapping[str, tuple[tuple[LegRule, ...], ...]]
 """Network to the rules that a leg in it matches, in parts."""
 
+Made = dict[tuple[int, int, str, str], Price]
+"""The prices made so far for one table, by amount, cash fare, product and group."""
+
 
 def cash_fares(feed: Feed, findings: Findings) -> dict[str, Found | None]:
     """The cash fare of each network, None where no fare is known. A network with a fare but none in cash is a fault."""
@@ -101,6 +104,7 @@ def _local(
     cash: Mapping[str, Found | None],
 ) -> Terms:
     prices: dict[str, Price] = {}
+    made: Made = {}
     for network, parts in by_network.items():
         own = _cheapest(
             (amount_of(feed, rule.product, table.category, table.medium), rule) for part in parts for rule in part
@@ -111,8 +115,7 @@ def _local(
         amount, rule = own
         usual = feed.categories[table.category] or amount == base[0]
         reason = Reason.FREE_CLASS if amount == 0 else Reason.FARE if usual else Reason.CONCESSION
-        why = (explain(table.name_zh, table.name_en, amount, base[0]),)
-        prices[network] = Price(amount, base[0], rule.product, rule.group, reason, why)
+        prices[network] = _price(made, table, amount, base[0], rule, reason)
     fares = {
         rule.product: amount_of(feed, rule.product, table.category, table.medium) if rule.product else 0
         for rule in feed.transfer_rules
@@ -131,17 +134,28 @@ def _local(
     )
 
 
+def _price(
+    made: Made, table: ClassTable | VisitorTable, amount: int, cash_fare: int, rule: LegRule, reason: Reason
+) -> Price:
+    """One object for all networks that cost the same: a province has thousands of them."""
+    key = (amount, cash_fare, rule.product, rule.group)
+    if key not in made:
+        why = (explain(table.name_zh, table.name_en, amount, cash_fare),)
+        made[key] = Price(amount, cash_fare, rule.product, rule.group, reason, why)
+    return made[key]
+
+
 def _visiting(table: VisitorTable, cash: Mapping[str, Found | None]) -> Terms:
     """The full fare times the family's own rate: no local concession, no transfer.
 
     Source: docs/transit.md, "What a validator does".
     """
     prices: dict[str, Price] = {}
+    made: Made = {}
     for network, base in cash.items():
         if base is not None:
             amount = rated(base[0], table.rate_percent)
-            why = (explain(table.name_zh, table.name_en, amount, base[0]),)
-            prices[network] = Price(amount, base[0], base[1].product, base[1].group, Reason.INTEROP, why)
+            prices[network] = _price(made, table, amount, base[0], base[1], Reason.INTEROP)
     return Terms(
         name_zh=table.name_zh,
         name_en=table.name_en,
