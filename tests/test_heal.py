@@ -6,6 +6,7 @@ from apdu.errors import LinkLost, Torn
 from apdu.purse.debit import Draft, debit
 from apdu.purse.heal import Healing, Open, heal
 from apdu.purse.read import select
+from apdu.virtual.elsewhere import load
 from apdu.virtual.spec import CardSpec
 from tests.chips import Bench
 from tests.test_purse import JIAXING, TUNION, order, visit
@@ -155,6 +156,19 @@ def test_a_tear_before_the_debit_is_held_or_not_but_never_moves_money(spec: Card
                 assert bench.held and bench.wire.sent[-1][2:4] == "54"
                 assert bench.balance_fen == (9_900 if executed else 10_000)
                 assert torn.draft is bench.held[0]
+
+
+@pytest.mark.parametrize("spec, type_", KINDS, ids=IDS)
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_load_in_between_is_no_evidence_for_or_against_a_debit(spec: CardSpec, type_: str, executed: bool) -> None:
+    bench = Bench(spec)
+    draft = torn_debit(bench, type_, executed)
+    for minute in range(3):
+        load(bench.card, 500, f"202611230916{minute:02d}")
+    bench.enter()
+    kind = "GREY" if executed else "VOID"
+    assert healed(bench, draft).kind == kind
+    assert bench.balance_fen == 11_500 - (100 if executed else 0)
 
 
 def test_a_counter_behind_the_drafts_is_left_to_the_backend() -> None:

@@ -16,6 +16,10 @@ from apdu.purse.read import Purse, read_file
 from apdu.script import Script, Slot, send
 
 
+PURCHASES = ("05", "06", "09")
+"""Types of log records that carry the offline counter (docs/cards.md, Commands: transaction type)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
     """An open draft as the journal holds it. `cached` in the order of the profile's caches; `psam` 12 digits."""
@@ -95,7 +99,10 @@ def _bears(entry: bytes, draft: Open) -> bool:
 
 
 def _log(purse: Purse, counter: int) -> Script[list[bytes] | None]:
-    """Log records, newest first, back to the one that belongs to `counter`; None when the log cannot be read."""
+    """Purchases in the log, newest first, back to the one that belongs to `counter`; None when it cannot be read.
+
+    Loads stand in the same file under the online counter: they say nothing about a debit.
+    """
     entries: list[bytes] = []
     for number in range(1, LOG_RECORDS_MAX + 1):
         command = Command(0x00, 0xB2, number, 0xC4, le=LOG.size, name="READ LOG")
@@ -107,10 +114,12 @@ def _log(purse: Purse, counter: int) -> Script[list[bytes] | None]:
         if answer.sw == 0x6A83 or not record.strip(b"\x00") or not record.strip(b"\xff"):
             break
         try:
-            sequence = LOG.parse(record)["sequence"]
+            values = LOG.parse(record)
         except Malformed:
             return None
+        if values["type"] not in PURCHASES:
+            continue
         entries.append(record)
-        if sequence <= counter + purse.profile.log_offset:
+        if values["sequence"] <= counter + purse.profile.log_offset:
             break
     return entries
