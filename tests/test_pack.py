@@ -67,6 +67,12 @@ def test_unverified_values_are_listed_with_their_place_and_source() -> None:
     assert sum("verified = false" in line for line in classes) == sum(file == "classes.toml" for file, _ in places)
 
 
+def test_only_a_class_that_keeps_nothing_on_the_card_is_plain() -> None:
+    assert parse_pack(pack_files("jiaxing")).plain_classes == frozenset()
+    assert parse_pack(pack_files("jiaxing", fare_transfer_rules__txt=None)).plain_classes == {"ordinary"}
+    assert parse_pack(pack_files("jiaxing-flat")).plain_classes == {"ordinary"}
+
+
 def test_leg_groups_fit_the_four_characters_of_the_card_record() -> None:
     for name in SHIPPED:
         assert all(len(rule.group) <= 4 for rule in read_feed(pack_files(name), Findings()).leg_rules)
