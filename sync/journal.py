@@ -66,13 +66,30 @@ class _Columns(NamedTuple):
 class Journal:
     """One terminal's journal of one epoch, open. Made by `Journal.open`."""
 
-    def __init__(self, connection: apsw.Connection, path: Path, identity: Identity, boot_id: str) -> None:
+    def __init__(self, path: Path, identity: Identity, boot_id: str, vfs: str | None) -> None:
         self.identity = identity
         self.path = path
-        self._store = Store(connection, path)
+        self._vfs = vfs
         self._boot_id = boot_id
         self._reserve = Reserve(path.with_name(path.name + ".reserve"))
         self._lock = threading.RLock()
+        self._open()
+
+    def _open(self) -> None:
+        """Open the file and load what is kept in memory. Raises JournalError."""
+        connection = connect(self.path, self.identity, self._vfs)
+        try:
+            self._load(connection, self.path, self.identity)
+        except BaseException as wrong:
+            connection.close(force=True)
+            if isinstance(wrong, TROUBLES):
+                raise said(self.path, wrong) from wrong
+            raise
+        if self._vfs is None:
+            self._store.lengthen_wal()
+
+    def _load(self, connection: apsw.Connection, path: Path, identity: Identity) -> None:
+        self._store = Store(connection, path)
         last = last_stored(connection, identity, path)
         self._last_seq = last.seq if last else 0
         self._head = last.head if last else GENESIS
@@ -94,17 +111,16 @@ class Journal:
     @classmethod
     def open(cls, path: Path, identity: Identity, boot_id: str, vfs: str | None = None) -> "Journal":
         """Open the journal of `identity` at `path`, or create it. Raises JournalError with what to do."""
-        connection = connect(path, identity, vfs)
-        try:
-            journal = cls(connection, path, identity, boot_id)
-            if vfs is None:
-                journal._store.lengthen_wal()
-            return journal
-        except BaseException as wrong:
-            connection.close(force=True)
-            if isinstance(wrong, TROUBLES):
-                raise said(path, wrong) from wrong
-            raise
+        return cls(path, identity, boot_id, vfs)
+
+    def reopen(self) -> None:
+        """Open the file anew after the disk failed under a write. Raises JournalError while it still fails.
+
+        What the last write left, whole or not at all, is found there like after a power cut.
+        """
+        with self._lock:
+            self._store.close()
+            self._open()
 
     # Writing
 
@@ -144,7 +160,7 @@ class Journal:
         head = chain(self._head, raw)
         columns = self._columns(event)
         kind = type(event).__struct_config__.tag
-        self._store.commit([(_INSERT, (seq, raw, head, kind, *columns)), *_draft_change(seq, event), *self._numbers()])
+        self._store.commit([(_INSERT, (seq, raw, head, kind, *columns)), *recall.draft_change(seq, event), *self._numbers()])
         self._last_seq, self._head = seq, head
         self._numbers_changed = False
         self._unsent_fen += columns.fen
@@ -385,16 +401,3 @@ class Journal:
             with contextlib.suppress(JournalError):
                 self.flush()
             self._store.close()
-
-
-def _draft_change(seq: int, event: AnyEvent) -> list[Statement]:
-    """What a row changes in the table of drafts."""
-    match event:
-        case Held():
-            return [("INSERT INTO draft VALUES(?, 0)", (seq,))]
-        case Grey(why=why) if why == UNHEALED:
-            return [("UPDATE draft SET greyed = 1 WHERE held = ?", (event.held,))]
-        case Done() | Void() | Grey():
-            return [("DELETE FROM draft WHERE held = ?", (event.held,))]
-        case _:
-            return []

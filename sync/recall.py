@@ -6,7 +6,7 @@ import apsw
 
 from sync.errors import DamagedJournal
 from sync.limits import RECALL_ROWS_MAX, SEEN_ROWS
-from sync.record import BadRow, Done, Held, Row, decode
+from sync.record import UNHEALED, AnyEvent, BadRow, Done, Grey, Held, Row, Void, decode
 
 
 class Draft(NamedTuple):
@@ -96,3 +96,16 @@ def drafts(connection: apsw.Connection) -> dict[int, Draft]:
             raise DamagedJournal(f"draft {seq} names no HELD row: verify the journal, enrol a new one")
         found[seq] = Draft(row, row.event, bool(greyed))
     return found
+
+
+def draft_change(seq: int, event: AnyEvent) -> list[tuple[str, tuple[int, ...]]]:
+    """What a row changes in the table of drafts."""
+    match event:
+        case Held():
+            return [("INSERT INTO draft VALUES(?, 0)", (seq,))]
+        case Grey(why=why) if why == UNHEALED:
+            return [("UPDATE draft SET greyed = 1 WHERE held = ?", (event.held,))]
+        case Done() | Void() | Grey():
+            return [("DELETE FROM draft WHERE held = ?", (event.held,))]
+        case _:
+            return []

@@ -203,8 +203,15 @@ class Desk:
 
     def _flush_unwritten(self) -> None:
         while self.unwritten:
-            self.journal.keep(self.unwritten[0], *self.moment.stamp())
+            event = self.unwritten[0]
+            if not self._is_written(event):
+                self.journal.keep(event, *self.moment.stamp())
             self.unwritten.pop(0)
+
+    def _is_written(self, event: AnyEvent) -> bool:
+        """Whether the disk has this outcome after all: a write that failed may be found when the file is reopened."""
+        held = getattr(event, "held", 0)
+        return bool(held) and any(row.event == event for row in self.journal.outcomes_of(held))
 
     def _repeat(self, number: str) -> Outcome | None:
         """The outcome to show again: the same card within seconds, or unsignalled before a restart."""

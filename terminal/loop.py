@@ -284,6 +284,7 @@ class Device:
 
     def _mend_journal(self) -> None:
         self.desk.begin(self.plugs.clock.read(), None)
+        self.desk.journal.reopen()
         self.desk.journal.ensure_reserve()
         self.desk.keep(Alarm(what="journal_failed", detail="rows could not be written for a while"))
 

@@ -1,11 +1,12 @@
 """The way of a tap, in one process: the real tap, pack and journal over simulated chips."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apdu.virtual.cards import Card
-from sync.errors import JournalFull
+from sync.errors import JournalBroken, JournalFull
 from sync.record import Done, Held, Locked
 from tariffs.verdict import Reason, Warning
 from terminal.ports import Medium
@@ -188,6 +189,24 @@ def test_an_outcome_that_cannot_be_written_is_accepted_kept_and_written_later(
     monkeypatch.setattr(bus.journal, "keep", full)
     assert bus.tap(card(22)).served and bus.desk.unwritten
     monkeypatch.setattr(bus.journal, "keep", keep)
+    bus.later(seconds=10)
+    bus.tap(card(23))
+    assert bus.kinds() == ["HELD", "DONE", "HELD", "DONE"] and not bus.desk.unwritten
+
+
+def test_an_outcome_that_was_written_after_all_is_not_written_twice(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = bus.journal.keep
+
+    def writes_and_fails(*given: Any) -> None:
+        keep(*given)
+        raise JournalBroken("the disk failed")
+
+    monkeypatch.setattr(bus.journal, "keep", writes_and_fails)
+    assert bus.tap(card(22)).served and bus.desk.unwritten
+    monkeypatch.setattr(bus.journal, "keep", keep)
+    bus.journal.reopen()
     bus.later(seconds=10)
     bus.tap(card(23))
     assert bus.kinds() == ["HELD", "DONE", "HELD", "DONE"] and not bus.desk.unwritten

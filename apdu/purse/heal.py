@@ -15,7 +15,6 @@ from apdu.purse.debit import COMPOSITE, Opened, init, prove
 from apdu.purse.read import Purse, read_file
 from apdu.script import Script, Slot, send
 
-
 PURCHASES = ("05", "06", "09")
 """Types of log records that carry the offline counter (docs/cards.md, Commands: transaction type)."""
 
