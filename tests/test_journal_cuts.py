@@ -1,0 +1,182 @@
+"""The journal under power cuts, full and failing disks, killed writers: what it called durable is there."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from sync import schema
+from sync.errors import JournalBroken, JournalFull, JournalInUse
+from sync.journal import Journal
+from sync.limits import RESERVE_BYTES
+from sync.record import encode
+from sync.schema import read_closed
+from tests import journals
+from tests.disk import DAMAGES, Disk, PowerCut
+from tests.journals import hold, keep
+from tests.rows import AT, IDENTITY, done, held, refused
+
+path, disk = journals.path, journals.disk
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_power_cut_at_any_write_loses_nothing_that_returned(damage: str, path: Path) -> None:
+    chance = random.Random(damage)
+    for cut_at in range(1, 1_000):
+        disk = Disk()
+        disk.cut_at = cut_at
+        returned: list[bytes] = []
+        try:
+            three_taps(disk, path, returned)
+        except PowerCut:
+            found = disk.after_power_cut(damage, chance)
+            check_what_is_found(found, path, returned)
+            found.close()
+        else:
+            assert cut_at > 50 and len(returned) == 6
+            return
+        finally:
+            disk.close()
+
+
+def three_taps(disk: Disk, path: Path, returned: list[bytes]) -> None:
+    """Opens a journal; `returned` gets each row that it called durable."""
+    journal = Journal.open(path, IDENTITY, "boot", disk.name)
+    try:
+        for _ in range(3):
+            row = journal.hold(held(), AT, "rtc", 0)
+            returned.append(encode(row))
+            returned.append(encode(journal.keep(done(row.seq), AT, "rtc", 0)))
+            journal.mark_signalled(row.seq + 1)
+    finally:
+        journal.close()
+
+
+def check_what_is_found(found: Disk, path: Path, returned: list[bytes]) -> None:
+    journal = Journal.open(path, IDENTITY, "boot-2", found.name)
+    stored = [row.raw for row in journal.rows(0, 1_000, 10**9)]
+    assert stored[: len(returned)] == returned
+    assert len(stored) - len(returned) <= 1, "at most the row that was being written"
+    assert journal.verify() is None
+    held_rows = set(range(1, len(stored) + 1, 2))
+    closed = set(range(1, len(stored), 2))
+    assert {draft.row.seq for draft in journal.open_drafts_all()} == held_rows - closed
+    keep(journal, refused())
+    journal.close()
+
+
+def test_with_less_than_full_sync_a_power_cut_would_be_found_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = schema.connect
+
+    def careless(*arguments: Any) -> apsw.Connection:
+        connection = original(*arguments)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    monkeypatch.setattr("sync.journal.connect", careless)
+    with pytest.raises(AssertionError):
+        test_a_power_cut_at_any_write_loses_nothing_that_returned("none", path)
+
+
+def test_a_full_disk_at_hold_moves_nothing_and_the_journal_goes_on(disk: Disk, path: Path) -> None:
+    journal = Journal.open(path, IDENTITY, "boot", disk.name)
+    keep(journal, done(hold(journal)))
+    disk.is_full = lambda: True
+    with pytest.raises(JournalFull):
+        hold(journal, counter=18)
+    disk.is_full = lambda: False
+    assert hold(journal, counter=18) == 3
+    assert journal.verify() is None
+    journal.close()
+
+
+def test_a_full_disk_never_strikes_between_a_debit_and_its_outcome(disk: Disk, path: Path) -> None:
+    journal = Journal.open(path, IDENTITY, "boot", disk.name)
+    room = journal.path.with_name(journal.path.name + ".reserve")
+    seq = hold(journal)
+    assert room.stat().st_size == room.stat().st_blocks * 512 == RESERVE_BYTES
+    disk.is_full = lambda: room.stat().st_size > 0
+    with pytest.raises(JournalFull):
+        keep(journal, refused())
+    assert room.stat().st_size > 0, "only an outcome takes the reserve"
+    assert keep(journal, done(seq)) == 2
+    assert room.stat().st_size == 0
+    journal.close()
+
+
+def test_no_debit_is_held_while_the_reserve_cannot_stand(
+    disk: Disk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.open(path, IDENTITY, "boot", disk.name)
+    seq = hold(journal)
+    room = path.with_name(path.name + ".reserve")
+    disk.is_full = lambda: room.stat().st_size > 0
+    keep(journal, done(seq))
+
+    def no_space(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    disk.is_full = lambda: False
+    monkeypatch.setattr(os, "posix_fallocate", no_space)
+    for ask in (lambda: hold(journal, counter=18), journal.ensure_reserve):
+        with pytest.raises(JournalFull, match="free disk space"):
+            ask()
+    assert journal.last_seq == 2
+    monkeypatch.undo()
+    assert hold(journal, counter=18) == 3
+    journal.close()
+
+
+def test_a_full_disk_does_not_keep_a_journal_from_opening(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_space)
+    journal = Journal.open(path, IDENTITY, "boot")
+    assert keep(journal, refused()) == 1
+    journal.close()
+
+
+def test_a_failing_disk_stops_the_journal_until_it_is_opened_again(disk: Disk, path: Path) -> None:
+    journal = Journal.open(path, IDENTITY, "boot", disk.name)
+    hold(journal)
+    disk.fails = True
+    with pytest.raises(JournalBroken, match="open it again"):
+        keep(journal, done(1))
+    disk.fails = False
+    with pytest.raises(JournalBroken):  # nobody knows what the disk holds now
+        keep(journal, done(1))
+    journal.close()
+    again = Journal.open(path, IDENTITY, "boot-2", disk.name)
+    assert again.last_seq in (1, 2) and again.verify() is None
+    again.close()
+
+
+def test_a_killed_writer_leaves_every_row_that_it_reported(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from sync.journal import Journal; from tests.rows import *\n"
+        "journal = Journal.open(Path(sys.argv[1]), IDENTITY, 'boot')\n"
+        "while True:\n"
+        "    row = journal.hold(held(), AT, 'rtc', 0); journal.keep(done(row.seq), AT, 'rtc', 0)\n"
+        "    print(row.seq + 1, flush=True)\n"
+    )
+    for _ in range(3):
+        writer = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout
+        reported = [int(writer.stdout.readline()) for _ in range(20)]
+        writer.send_signal(signal.SIGKILL)
+        reported += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
+        writer.wait()
+        writer.stdout.close()
+        with pytest.raises(JournalInUse, match="was not closed"):
+            read_closed(path)
+        journal = Journal.open(path, IDENTITY, "boot-2")
+        assert journal.last_seq >= reported[-1] and journal.verify() is None
+        journal.close()
