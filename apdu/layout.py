@@ -94,6 +94,7 @@ class Layout:
         self.name = name
         self.fields = tuple(fields)
         self.size = sum(field.size for field in fields)
+        self.forms = frozenset((field.name, field.form) for field in fields)
         self._plan: list[tuple[str, slice, Callable[[bytes], Any]]] = []
         self._parts: list[tuple[str, int, Callable[[Any, int], bytes]]] = []
         at = 0

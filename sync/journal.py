@@ -146,8 +146,7 @@ class Journal:
 
     def ensure_reserve(self) -> None:
         """Make sure that a debit could be held now, as far as room goes. Raises JournalFull."""
-        with self._lock:
-            self._reserve.ensure()
+        self._reserve.ensure()
 
     def _append(self, event: AnyEvent, at: str, clock: Clock, mono_ms: int) -> Row:
         seq = self._last_seq + 1
@@ -160,7 +159,8 @@ class Journal:
         head = chain(self._head, raw)
         columns = self._columns(event)
         kind = type(event).__struct_config__.tag
-        self._store.commit([(_INSERT, (seq, raw, head, kind, *columns)), *recall.draft_change(seq, event), *self._numbers()])
+        insert = (_INSERT, (seq, raw, head, kind, *columns))
+        self._store.commit([insert, *recall.draft_change(seq, event), *self._numbers()])
         self._last_seq, self._head = seq, head
         self._numbers_changed = False
         self._unsent_fen += columns.fen
@@ -191,7 +191,7 @@ class Journal:
 
     def _held(self, seq: int) -> Held:
         row = recall.row_at(self._store.connection, seq)
-        assert row is not None and isinstance(row.event, Held), f"row {seq} is no HELD row"
+        assert row is not None and isinstance(row.event, Held)
         return row.event
 
     def _drafts_changed(self, row: Row) -> None:
@@ -259,9 +259,7 @@ class Journal:
     def last_duty(self) -> Row | None:
         """The last SIGN_ON or SIGN_OFF: who drives, after a restart."""
         with self._lock, self._store.reading() as connection:
-            query = "SELECT raw FROM row WHERE kind IN ('SIGN_ON', 'SIGN_OFF') ORDER BY seq DESC LIMIT 1"
-            raw = connection.execute(query).get
-            return None if raw is None else decoded(raw)
+            return recall.last_duty(connection)
 
     def totals(self, since: int, shift: int, trip: str | None = None) -> Totals:
         """What `shift` (one `trip` of it) took, from row `since` (its SIGN_ON) to the last."""
@@ -397,7 +395,5 @@ class Journal:
 
     def close(self) -> None:
         """Write the numbers, copy the WAL back, give the file back."""
-        with self._lock:
-            with contextlib.suppress(JournalError):
-                self.flush()
-            self._store.close()
+        with self._lock, contextlib.closing(self._store), contextlib.suppress(JournalError):
+            self.flush()

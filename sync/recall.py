@@ -62,6 +62,13 @@ def lock_of(connection: apsw.Connection, uid: str) -> Row | None:
     return None if raw is None else decoded(raw)
 
 
+def last_duty(connection: apsw.Connection) -> Row | None:
+    """The latest SIGN_ON or SIGN_OFF."""
+    query = "SELECT raw FROM row WHERE kind IN ('SIGN_ON', 'SIGN_OFF') ORDER BY seq DESC LIMIT 1"
+    raw = connection.execute(query).get
+    return None if raw is None else decoded(raw)
+
+
 def recall(connection: apsw.Connection, card: str, limit: int) -> list[Recalled]:
     """The card's latest rows, newest first."""
     query = "SELECT raw FROM row WHERE card = ? ORDER BY seq DESC LIMIT ?"

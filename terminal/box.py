@@ -1,7 +1,7 @@
 """The composition root: a whole device from its configuration. It alone names concrete drivers."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +11,7 @@ from pathlib import Path
 import apsw
 
 from apdu.profile import Profile, parse_profiles
+from config.errors import ConfigError
 from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded, with_last_good
 from config.model import Configuration
@@ -20,7 +21,7 @@ from sync.link import Link
 from sync.record import Alarm
 from sync.worker import Worker
 from tariffs.pack import Pack, parse_pack
-from terminal import identity
+from terminal import identity, translate
 from terminal.desk import Desk
 from terminal.drivers.clock import SystemClock
 from terminal.faces.fan import Fan
@@ -110,7 +111,17 @@ def load_tables(configuration: Configuration) -> tuple[Loaded[Pack], Loaded[HotL
     """Pack and hot list, each with its last good copy behind it. Raises ConfigError."""
     good = LastGood(Path(configuration.terminal.data) / "good")
     place = configuration.tariff.pack
-    pack = with_last_good("pack", place, good, lambda: load_pack_files(place), parse_pack)
+    profiles = load_profiles(configuration.cards.profiles)
+
+    def parse(files: Mapping[str, bytes]) -> Pack:
+        parsed = parse_pack(files)
+        if too_long := translate.unfit(parsed, profiles):
+            listed = ", ".join(too_long[:10])
+            zh, en = f"卡内记录放不下：{listed}", f"does not fit the records of the cards: {listed}"
+            raise ConfigError(place, zh, en, "缩短线路号或 leg_group_id", "shorten the route_id or leg_group_id")
+        return parsed
+
+    pack = with_last_good("pack", place, good, lambda: load_pack_files(place), parse)
     file = configuration.hot_list.file
     return pack, load_hot_list(Path(file), good) if file else Loaded(NO_HOT_LIST)
 

@@ -3,13 +3,17 @@
 The one file that knows both rooms. Pure.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from apdu.profile import Profile
 from apdu.purse.debit import COMPOSITE, SIMPLE, Draft, Opened
 from apdu.purse.heal import Open
 from apdu.purse.read import Purse
 from sync.record import Held, Service
+from tariffs.pack import Pack
+from tariffs.terms import Terms
 from tariffs.verdict import Charge
 from tariffs.wallet import LastRide, Wallet
 
@@ -88,8 +92,31 @@ def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[by
     records = []
     for cache in purse.profile.caches:
         before = purse.files.get(cache.proof, {})
+        if ("line", "number") in cache.layout.forms:  # a shared record has digits only: K1 is written as 1
+            common["line"] = "".join(filter(str.isdigit, ride.line))[-4:]
         records.append(cache.layout.build({**before, **common, **cache.fixed}))
     return tuple(records)
+
+
+def unfit(pack: Pack, profiles: Sequence[Profile]) -> list[str]:
+    """Routes and leg groups of a pack that do not fit the records of a card family, each with its family."""
+    groups = {price.group for terms in _all_terms(pack) for price in terms.prices.values()}
+    found = []
+    for profile in profiles:
+        for cache in profile.caches:
+            for field in cache.layout.fields:
+                texts = {"line": set(pack.routes), "leg_group": groups}.get(field.name, set())
+                if field.form == "ascii":
+                    found += [f"{profile.name}: {text}" for text in sorted(texts) if not _fits(text, field.size)]
+    return found
+
+
+def _all_terms(pack: Pack) -> list[Terms]:
+    return [terms for dated in (*pack.local.values(), *pack.visiting.values()) for terms in dated.editions]
+
+
+def _fits(text: str, size: int) -> bool:
+    return text.isascii() and text.isprintable() and len(text) <= size
 
 
 def held(draft: Draft, charge: Charge, wallet: Wallet, uid: bytes, service: Service) -> Held:
