@@ -42,9 +42,9 @@ class Cache:
     fixed: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One family of cards. Field meanings stand beside the keys in profiles/jiaxing.toml."""
+    """One family of cards. Field meanings stand beside the keys in profiles/jiaxing.toml. Equal only to itself."""
 
     name: str
     zh: str

@@ -176,6 +176,8 @@ def _lines(
     own: Sequence[str], why: Sequence[str], warned: Sequence[Sequence[str]], numbers: Mapping[str, str]
 ) -> tuple[str, ...]:
     """The row's own lines, the steps to the fare, the warnings; where there are too many, steps give way."""
+    if not own and not warned:
+        return tuple([clipped(step, DETAIL_COLUMNS) for step in why[:DETAIL_LINES]])
     before = [line.format_map(numbers) for line in own if _known(line, numbers)]
     after = [line.format_map(numbers) for lines in warned for line in lines if _known(line, numbers)]
     room = max(0, DETAIL_LINES - len(before) - len(after))

@@ -263,7 +263,9 @@ class Tap:
         warnings = charge.warnings
         if after < charge.low_balance_fen:
             warnings = (Warning.LOW_BALANCE, *warnings)
-        days = (min(wallet.end, wallet.class_end or wallet.end) - self.now.at.date()).days
+        days = None
+        if charge.warnings:
+            days = (min(wallet.end, wallet.class_end or wallet.end) - self.now.at.date()).days
         return Outcome(
             charge.reason,
             True,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from apdu.command import Command
@@ -48,9 +49,7 @@ def select(profiles: Sequence[Profile]) -> Script[Purse | None]:
 
     Raises LinkLost, StatusError, Malformed.
     """
-    for aid in dict.fromkeys(profile.aid for profile in profiles):
-        # A profile that is told apart by EF15 values is more particular than one that takes every card of the AID.
-        family = sorted((profile for profile in profiles if profile.aid == aid), key=lambda profile: not profile.match)
+    for aid, family in _families(tuple(profiles)):
         locked = family[0].locked_statuses
         command = Command(0x00, 0xA4, 0x04, 0x00, aid, name="SELECT")
         answer = yield from send(Slot.CARD, command, 0x9000, *locked, *NOT_HERE)
@@ -64,6 +63,16 @@ def select(profiles: Sequence[Profile]) -> Script[Purse | None]:
             raw = binary.data
         return _purse(family, raw)
     return None
+
+
+@lru_cache(maxsize=16)
+def _families(profiles: tuple[Profile, ...]) -> list[tuple[bytes, list[Profile]]]:
+    """The profiles of each AID, in the order of the first; the most particular first, which EF15 values tell apart."""
+    aids = dict.fromkeys(profile.aid for profile in profiles)
+    return [
+        (aid, sorted((profile for profile in profiles if profile.aid == aid), key=lambda profile: not profile.match))
+        for aid in aids
+    ]
 
 
 def read(purse: Purse, plain: bool = False) -> Script[Purse]:

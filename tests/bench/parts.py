@@ -9,6 +9,7 @@ import apsw
 from sync.chain import Identity
 from sync.journal import Journal
 from tests.bench.figures import Figure, median
+from tests.bench.taps import IDLE_EACH
 from tests.bus import Bus, card
 
 ROUNDS = 2000
@@ -28,7 +29,9 @@ def parts(folder: Path) -> Iterator[Figure]:
     bare.execute("CREATE TABLE row(seq INTEGER PRIMARY KEY, raw BLOB) STRICT")
     raw = bytes(1050)
     ours, floor = [], []
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        if number % IDLE_EACH == 0:
+            journal.idle()
         started = time.perf_counter()
         journal.hold(held, *moment)
         between = time.perf_counter()
