@@ -179,13 +179,17 @@ def test_a_terminal_without_chinese_still_gets_english() -> None:
     assert b"Student card" in raw.getvalue()
 
 
-def test_a_terminal_gets_the_whole_screen_and_a_pipe_plain_lines() -> None:
+@pytest.mark.parametrize("term, drawn", [("xterm", True), ("dumb", False)])
+def test_a_terminal_gets_the_whole_screen_and_a_pipe_plain_lines(
+    monkeypatch: pytest.MonkeyPatch, term: str, drawn: bool
+) -> None:
+    monkeypatch.setenv("TERM", term)
     front, back = pty.openpty()
     with os.fdopen(back, "w", encoding="utf-8") as stream:
         console = Console(stream=stream)
         console.show(PAID)
         console.close()
-        assert b"\x1b[?1049h" in os.read(front, 100_000)
+        assert (b"\x1b[?1049h" in os.read(front, 100_000)) is drawn
     os.close(front)
     plain: TextIO = io.StringIO()
     console = Console(stream=plain)

@@ -1,6 +1,7 @@
 """The passenger's view in a terminal: the whole screen where there is one, a line for each event where there is not."""
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -28,10 +29,11 @@ class Console:
     def __init__(
         self, languages: Sequence[str] = ("zh", "en"), stream: TextIO | None = None, full_screen: bool | None = None
     ) -> None:
-        """`full_screen` None: where `stream` (standard output) is a terminal."""
+        """`full_screen` None: where `stream` (standard output) is a terminal that can draw."""
         self._languages = tuple(languages)
         self._stream = stream or sys.stdout
-        self._full_screen = self._stream.isatty() if full_screen is None else full_screen
+        draws = self._stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._full_screen = draws if full_screen is None else full_screen
         self._mail: Latest[Signal | Status] = Latest(CONSOLE_MAIL)
         self._thread = threading.Thread(target=self._work, name="console", daemon=True)
         self._thread.start()
