@@ -92,3 +92,9 @@ REPORT_CARDS_MAX = 10_000
 
 REPORT_ALARMS_MAX = 1_000
 """Alarms listed in a report, the latest first."""
+
+MONEY_MAX_FEN = 99_999_999
+"""Amounts and balances are eight digits in the issuer's files."""
+
+COUNTER_MAX = 65_535
+"""The purse's counters have two bytes."""

@@ -16,7 +16,6 @@ from sync.backend import report
 from sync.backend.keys import TacKeys
 from sync.backend.service import Backend, CannotEnrol
 from sync.batch import BadBatch, Terminal, unpack
-from sync.issuer_files import BadFile
 from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX
 from sync.session import Problem
 
@@ -127,10 +126,7 @@ class _Endpoints:
                 return question(database)
 
         async def endpoint(_request: Request) -> Response:
-            try:
-                found = await run_in_threadpool(answer)
-            except BadFile as wrong:
-                return _problem(500, "bad_record", str(wrong))
+            found = await run_in_threadpool(answer)
             return Response(found, media_type="text/plain") if isinstance(found, str) else _json(found)
 
         return endpoint

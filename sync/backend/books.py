@@ -5,6 +5,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from sync.backend.keys import TacKeys, UnknownScheme, verifies
+from sync.issuer_files import BadFile, build_xf_line, xf_line
 from sync.record import Alarm, BadRow, Done, Grey, Held, Locked, Row, Void, decode
 from sync.settlement import PAID, Ground, Load, Record, State, settle
 
@@ -24,6 +25,10 @@ def enter(database: Database, keys: TacKeys, row: Row, now: str) -> str | None:
     match row.event:
         case Held() as held:
             _open_charge(database, key, held)
+            try:
+                build_xf_line(xf_line(row.terminal, row.serial, held, "", False))
+            except BadFile as wrong:
+                raise_alarm(database, key, "not_for_the_issuer", now, str(wrong))
             return held.card
         case Done() | Void() | Grey() as outcome:
             return _close_charge(database, keys, key, outcome, now)

@@ -3,6 +3,7 @@
 A bad row must never block the rows behind it and never be lost: it goes to quarantine with an alarm.
 """
 
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ from sqlite_utils import Database
 from sync.backend.books import enter, raise_alarm, settle_card
 from sync.backend.keys import TacKeys
 from sync.batch import Batch, heads
-from sync.record import BadRow, Row, decode
+from sync.limits import COUNTER_MAX, MONEY_MAX_FEN
+from sync.record import BadRow, Done, Grey, Held, Locked, Row, Void, decode
 
 CONFLICT = "other bytes under the same number"
 BROKEN = "the hash chain breaks"
@@ -53,7 +55,7 @@ def take(database: Database, keys: TacKeys, batch: Batch, now: str) -> Taken | N
         if new:
             _take_new(database, keys, batch, new, base == stream["head"], now)
             changes |= {"ack": batch.last, "head": batch.head}
-        elif not items and base != stream["head"]:
+        elif batch.first == ack + 1 and base != stream["head"]:
             raise_alarm(database, (*stream_key, ack), "other_history", now, BROKEN)
     database.table("stream").update(stream_key, changes)
     aside = database.table("quarantine").rows_where(
@@ -113,7 +115,27 @@ def _readable(batch: Batch, item: _Item, first_serial: int) -> Row | str:
         return f"the row says that it is {row.terminal}/{row.epoch}/{row.seq}"
     if row.serial != first_serial + item.seq - 1:
         return f"the row has serial {row.serial}"
-    return row
+    return _out_of_range(row) or row
+
+
+def _out_of_range(row: Row) -> str | None:
+    """What in a row no honest terminal writes and the books cannot hold; None when all is in range."""
+    match row.event:
+        case Held() as held:
+            money = held.amount, held.balance
+            if not re.fullmatch("[0-9]{20}", held.card, re.ASCII) or not re.fullmatch("[0-9]{14}", held.when, re.ASCII):
+                return "the debit has no card number or no time"
+            if not all(0 <= fen <= MONEY_MAX_FEN for fen in money) or not 0 <= held.counter <= COUNTER_MAX:
+                return f"the debit's numbers are out of range: {money}, counter {held.counter}"
+        case Done() | Void() | Grey() as outcome:
+            if not 1 <= outcome.held < row.seq:
+                return f"the outcome names row {outcome.held}"
+        case Locked() as locked:
+            if not re.fullmatch("[0-9]{20}", locked.card, re.ASCII):
+                return "the lock has no card number"
+        case _:
+            pass
+    return None
 
 
 def _store(database: Database, batch: Batch, items: list[tuple[_Item, str]]) -> None:

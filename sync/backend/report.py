@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from sync.issuer_files import JUNK_CARDS, XfLine, build_lock_report, build_xf, xf_line
+from sync.issuer_files import BadFile, XfLine, build_lock_report, build_xf, build_xf_line, xf_line
 from sync.limits import REPORT_ALARMS_MAX, REPORT_CARDS_MAX
 from sync.record import Held, decode
 
@@ -58,10 +58,16 @@ def consumption(database: Database) -> str:
     """
     query = """select charge.terminal, row.raw, charge.tac, charge.state from charge
         join row using (terminal, epoch, seq) where charge.state in ('done', 'grey') order by terminal, epoch, seq"""
-    return build_xf([line for found in database.query(query) if (line := _line(found)).card not in JUNK_CARDS])
+    return build_xf([line for found in database.query(query) if (line := _line(found))])
 
 
-def _line(found: dict[str, Any]) -> XfLine:
+def _line(found: dict[str, Any]) -> XfLine | None:
+    """The debit's line; None for one that does not fit the file, which the books have an alarm about."""
     row = decode(found["raw"])
     assert isinstance(row.event, Held)
-    return xf_line(found["terminal"], row.serial, row.event, found["tac"], found["state"] == "grey")
+    line = xf_line(found["terminal"], row.serial, row.event, found["tac"], found["state"] == "grey")
+    try:
+        build_xf_line(line)
+    except BadFile:
+        return None
+    return line
