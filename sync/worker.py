@@ -95,12 +95,17 @@ class Worker:
         return Standing(self._online, self._last_contact, self._server_time, unsent, self._trouble, stranded)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            if self._session.state is State.ASKING:
-                self._ask()
-            else:
-                self._wait()
-        self._link.close()
+        try:
+            while not self._stop.is_set():
+                if self._session.state is State.ASKING:
+                    self._ask()
+                else:
+                    self._wait()
+        except Exception as wrong:
+            self._online, self._trouble = False, f"the sync thread died, restart the device: {wrong!r}"
+            raise
+        finally:
+            self._link.close()
 
     def _wait(self) -> None:
         """Until the pause is over, or a tap wakes a session that is calm."""
@@ -126,7 +131,10 @@ class Worker:
         except JournalError as wrong:
             reply = Unclear(f"journal: {wrong}")
         self._session.answered(reply, before, self._journal.last_seq, random.random())
-        self._tell(reply)
+        try:
+            self._tell(reply)
+        except JournalError as wrong:  # an alarm that could not be kept; the sending goes on
+            self._trouble = f"journal: {wrong}"
 
     def _exchange(self, acknowledged: int) -> Reply:
         journal = self._journal
