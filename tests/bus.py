@@ -151,6 +151,17 @@ def card(serial: int, **values: object) -> Card:
     return personalise(replace(CardSpec(f"{serial:016d}", balance_fen=10_000), **values))  # type: ignore[arg-type]
 
 
+def driver(number: str = DRIVER) -> Card:
+    """A driver's card."""
+    return card(int(number[4:]), main_type="70")
+
+
+def paid_fen(served: Card) -> int:
+    """What has left the card, by the chip's own memory."""
+    assert served.purse is not None
+    return served.spec.balance_fen - served.purse.memory.balance_fen
+
+
 def pay_on_another_bus(paying: Card, amount_fen: int, kind: str, when: str, records: list[str]) -> None:
     """A fare taken by a PSAM that this validator never sees."""
     other = issuer.make_psam(bytes.fromhex(OTHER_PSAM_NUMBER), 900, Chance("another bus"))

@@ -5,27 +5,12 @@ from typing import Any
 
 import pytest
 
-from apdu.virtual.cards import Card
 from sync.errors import JournalBroken, JournalFull
 from sync.record import Done, Held, Locked
 from tariffs.verdict import Reason, Warning
 from terminal.ports import Medium
-from tests.bus import DRIVER, Bus, card
+from tests.bus import Bus, card, driver, paid_fen
 from tests.chips import ISSUER_SHANGHAI
-
-
-@pytest.fixture
-def bus(tmp_path: Path) -> Bus:
-    return Bus(tmp_path / "bus")
-
-
-def driver(number: str = DRIVER) -> Card:
-    return card(int(number[4:]), main_type="70")
-
-
-def paid_fen(served: Card) -> int:
-    assert served.purse is not None
-    return served.spec.balance_fen - served.purse.memory.balance_fen
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,10 @@
 """Drivers sign on and off by card; taps are booked under the duty that runs."""
 
-from pathlib import Path
 
-import pytest
 
-from apdu.virtual.cards import Card
 from sync.record import SignOff, SignOn
 from tariffs.verdict import Reason
-from tests.bus import DRIVER, OTHER_DRIVER, Bus, card
-
-
-@pytest.fixture
-def bus(tmp_path: Path) -> Bus:
-    return Bus(tmp_path / "bus")
-
-
-def driver(number: str = DRIVER) -> Card:
-    return card(int(number[4:]), main_type="70")
-
-
-def paid_fen(served: Card) -> int:
-    assert served.purse is not None
-    return served.spec.balance_fen - served.purse.memory.balance_fen
+from tests.bus import DRIVER, OTHER_DRIVER, Bus, card, driver
 
 
 def test_a_driver_signs_on_serves_and_signs_off_with_totals(bus: Bus) -> None:

@@ -4,25 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from apdu.virtual.cards import Card
 from sync.record import Admitted, Done, Grey, Held, Void
 from tariffs.verdict import Reason
-from tests.bus import DRIVER, Bus, card, pay_on_another_bus
+from tests.bus import Bus, card, driver, paid_fen, pay_on_another_bus
 from tests.chips import ISSUER_SHANGHAI, ChipWire
-
-
-@pytest.fixture
-def bus(tmp_path: Path) -> Bus:
-    return Bus(tmp_path / "bus")
-
-
-def driver(number: str = DRIVER) -> Card:
-    return card(int(number[4:]), main_type="70")
-
-
-def paid_fen(served: Card) -> int:
-    assert served.purse is not None
-    return served.spec.balance_fen - served.purse.memory.balance_fen
 
 
 @pytest.mark.parametrize("restart", [False, True])
