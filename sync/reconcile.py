@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from sync.chain import Identity, Stored, first_damage
 from sync.record import BadRow, Done, Grey, Held, Void, decode
+from sync.settlement import PAID
 
 Key = tuple[str, int, int]
-PAID_GROUNDS = frozenset({"own_tac", "balance", "counter"})
+PAID_GROUNDS = frozenset(ground.value for ground in PAID)
 
 
 class CardBook(NamedTuple):
