@@ -16,8 +16,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @contextmanager
-def answering(*answers: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that gives these answers, one for each request; None closes the connection instead."""
+def answering(*answers: bytes | None, closing: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that gives these answers, one for each request; None closes the connection instead.
+
+    `closing`: it closes after every answer, so that a length that promised more is a lie.
+    """
     requests: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -35,6 +38,8 @@ def answering(*answers: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
                         if answer is None:
                             break
                         connection.sendall(answer)
+                        if closing:
+                            break
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -112,6 +117,17 @@ def test_a_kept_connection_that_the_server_closed_is_opened_again() -> None:
         assert link.post("/v1/x", b"2").body == b"ok"
         link.close()
     assert [request[-1:] for request in requests] == [b"1", b"2", b"2"]
+
+
+def test_after_an_answer_that_was_cut_short_the_next_message_takes_a_new_connection() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", b"", OK, closing=True) as (address, requests):
+        link = Link(address)
+        assert link.post("/v1/x", b"1").body == b"o"
+        with pytest.raises(LinkDown):
+            link.post("/v1/x", b"2")
+        assert link.post("/v1/x", b"3").body == b"ok"
+        link.close()
+    assert [request[-1:] for request in requests] == [b"1", b"2", b"3"]
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sync.backend.service import Backend
+from sync.batch import unpack
 from sync.errors import JournalError
 from sync.journal import Journal
 from sync.limits import BATCH_ROWS_MAX
@@ -18,6 +19,7 @@ from sync.session import Unclear
 from sync.worker import Worker, enrol
 from tests.rows import AT, HELD, IDENTITY, done, held
 from tests.serving import KEYS, NOW, counts, found, serving, tac_of, wait_until
+from tests.test_link import answering
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +147,29 @@ def test_answers_of_other_machines_change_nothing_and_do_not_stop_it(journal: Jo
         wait_until(all_sent(journal))
         wait_until(lambda: running.worker.standing().online)
     assert link.asked >= 5
+
+
+def test_a_network_that_lies_cuts_and_hangs_up_only_delays_the_rows(journal: Journal) -> None:
+    taps(journal, 1)
+    ours = b'{"terminal":"00330401","epoch":1,"ack_through":2,"want_from":3,"server_time":""}'
+    answers = (
+        http_answer(200, b"<html>Sign in to the hotel</html>"),
+        http_answer(503, b"busy"),
+        http_answer(200, ours)[:-1],
+        http_answer(200, ours)[:20],
+        b"",
+        http_answer(200, ours),
+    )
+    with answering(*answers, closing=True) as (address, requests), Running(journal, Link(address)) as running:
+        wait_until(all_sent(journal))
+        wait_until(lambda: running.worker.standing().trouble == "")
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in requests]
+    assert [unpack(body).first for body in bodies] == [1] * len(answers), "nothing was taken for an acknowledgement"
+    assert running.alarms == []
+
+
+def http_answer(status: int, body: bytes) -> bytes:
+    return b"HTTP/1.1 %d Said\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
 
 
 @pytest.mark.parametrize(
