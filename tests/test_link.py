@@ -110,6 +110,15 @@ def test_an_answer_without_a_length_ends_with_its_connection() -> None:
         assert Link(address).post("/v1/x", b"").body == b"old"
 
 
+def test_a_connection_that_was_not_kept_is_no_reason_to_post_twice() -> None:
+    with answering(b"HTTP/1.0 200 OK\r\n\r\nold", None, OK, closing=True) as (address, requests):
+        link = Link(address)
+        link.post("/v1/x", b"1")
+        with pytest.raises(LinkDown):
+            link.post("/v1/x", b"2")
+    assert [request[-1:] for request in requests] == [b"1", b"2"]
+
+
 def test_a_kept_connection_that_the_server_closed_is_opened_again() -> None:
     with answering(OK, None, OK) as (address, requests):
         link = Link(address)
