@@ -180,6 +180,9 @@ def test_a_busy_backend_sets_the_pace() -> None:
     session = Session(IDENTITY)
     session.answered(accepted(5, retry_after=90), 0, 10, 0.0)
     assert session.state is State.WAITING and session.pause_seconds >= 90
+    session.due()
+    session.answered(accepted(10, retry_after=90), 5, 10, 0.0)
+    assert (session.state, session.pause_seconds) == (State.CALM, 90)
 
 
 def test_a_batch_that_is_too_much_is_halved_down_to_one_row_and_grows_again() -> None:
