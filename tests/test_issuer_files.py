@@ -177,6 +177,13 @@ def test_the_lock_report_lists_its_cards_under_a_header() -> None:
             build_lock_report(day, [card])
 
 
+def test_a_lock_report_never_has_more_cards_than_its_header_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.issuer_files.BLACK_LIST_CARDS_MAX", 2)
+    assert build_lock_report("20240506", [HELD.card] * 2).count("\r\n") == 3
+    with pytest.raises(BadFile, match="3 cards"):
+        build_lock_report("20240506", [HELD.card] * 3)
+
+
 @pytest.mark.parametrize("end", ["\r\n", "\n\r", "\n"])
 def test_a_black_list_is_read_however_its_lines_end(end: str) -> None:
     text = end.join(["20240506000002", "31400000000012345678" + "00", "31400000000012345679" + "01", ""])
