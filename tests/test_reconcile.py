@@ -221,6 +221,13 @@ def test_an_outcome_that_the_books_tell_differently_is_named(books: Books) -> No
             assert named(key) in places(books._replace(backend=backend).compared())
 
 
+def test_a_debit_that_one_book_calls_done_and_the_other_grey_is_named_with_its_card(books: Books) -> None:
+    key = next(key for key, charge in books.backend.charges.items() if charge.state == "done" and charge.paid_fen)
+    charge = books.backend.charges[key]._replace(state="grey", ground="own_tac")
+    result = books._replace(backend=books.backend._replace(charges={**books.backend.charges, key: charge})).compared()
+    assert not result.balanced and places(result) == {named(key), charge.card}
+
+
 def test_money_that_nobody_can_explain_is_no_balance(books: Books) -> None:
     key = next(key for key, charge in books.backend.charges.items() if charge.ground == "balance")
     charge: BackendCharge = books.backend.charges[key]._replace(ground="difference", paid_fen=0)
