@@ -130,6 +130,11 @@ class Desk:
         """The hot list's level of a card."""
         return self.hot_list.level(number)
 
+    def lock_tried(self, uid: str) -> str:
+        """The card of a chip whose lock went out and whose answer was lost; "" when there is none."""
+        lock = self.journal.lock_of(uid)
+        return lock.event.card if lock is not None and isinstance(lock.event, LockTried) else ""
+
     def remember(self, outcome: Outcome, mono_ms: int) -> None:
         """The outcome was signalled at `mono_ms` (or the card was last seen then): repeat it for a moment."""
         if outcome.seq:
@@ -250,11 +255,9 @@ class Desk:
         return None
 
     def _recall_hidden(self, uid: str) -> Memory:
-        """A locked chip hides its number: its drafts and lock are found by uid."""
-        lock = self.journal.lock_of(uid)
-        tried = lock is not None and isinstance(lock.event, LockTried)
+        """A locked chip hides its number: its drafts are found by uid."""
         drafts = (draft for draft in self.journal.open_drafts_all() if draft.held.uid == uid)
-        return Memory(open=tuple((draft.row.seq, draft.held) for draft in drafts), lock_tried=tried)
+        return Memory(open=tuple((draft.row.seq, draft.held) for draft in drafts))
 
     def _resume(self) -> duty.OnDuty:
         """The duty as the journal left it: a shift without a sign-off goes on."""

@@ -61,7 +61,6 @@ class Memory:
 
     `open`: its drafts without an outcome, by row number. `healed`: a draft that was healed as DONE, with nobody
     admitted for it yet. `repeat`: the outcome to show again, when the same card comes back within seconds.
-    `lock_tried`: a lock went out and its answer was lost.
     """
 
     open: tuple[tuple[int, Held], ...] = ()
@@ -69,7 +68,6 @@ class Memory:
     seen: frozenset[tuple[str, int]] = frozenset()
     counter_floor: int = 0
     repeat: Outcome | None = None
-    lock_tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +114,10 @@ class Desk(Protocol):
 
     def hot_level(self, number: str) -> int | None:
         """The hot list's level of a card, None when it is not on the list."""
+        ...
+
+    def lock_tried(self, uid: str) -> str:
+        """The card of a chip whose lock went out and whose answer was lost; "" when there is none."""
         ...
 
     def staff(self, card: str) -> Outcome:
@@ -167,7 +169,7 @@ class Tap:
         except LinkLost:
             return Outcome(Reason.PRESENT_SAME_CARD, card=self.card)
         if purse.locked:
-            return self._locked(purse, memory)
+            return self._locked()
         plain = translate.card_class(purse) in self.now.pack.plain_classes
         purse = self.desk.converse(read(purse, plain))
         wallet = translate.wallet_of(purse, self.desk.hot_level(purse.number), self.now.at.date())
@@ -311,9 +313,10 @@ class Tap:
 
     # locking
 
-    def _locked(self, purse: Purse, memory: Memory) -> Outcome:
-        if memory.lock_tried:
-            self.desk.keep(Locked(card=self.card, uid=self.now.uid.hex().upper(), by="select"))
+    def _locked(self) -> Outcome:
+        uid = self.now.uid.hex().upper()
+        if number := self.desk.lock_tried(uid):  # a locked chip may hide its number, the lock's row has it
+            self.desk.keep(Locked(card=number, uid=uid, by="select"))
         return self._refuse(Reason.LOCKED)
 
     def _lock(self, purse: Purse, wallet: Wallet) -> None:

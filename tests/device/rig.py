@@ -1,4 +1,4 @@
-"""A device built by `terminal.box` on the real stacks, run by its own loop, with everything at hand that a test breaks."""
+"""A device built by `terminal.box` on the real stacks, run by its own loop, and all that a test may break of it."""
 
 import json
 import queue
