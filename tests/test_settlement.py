@@ -79,13 +79,21 @@ def test_of_two_torn_taps_with_different_fares_the_one_that_is_missing_is_paid()
 def test_a_load_in_between_is_added_and_one_outside_is_not() -> None:
     after = other(counter=18, balance_fen=4_900 + 2_000, when=when(30))
     assert settle(GREY, [after], [Load(CARD, 2_000, when(10))]) == Verdict(Ground.BALANCE, 100, 100)
-    outside = [Load(CARD, 2_000, "20240506065959"), Load(CARD, 2_000, when(31))]
+    outside = [Load(CARD, 2_000, when(0)), Load(CARD, 2_000, "20240506065959"), Load(CARD, 2_000, when(31))]
     assert settle(GREY, [after], outside) == Verdict(Ground.DIFFERENCE, 0, -1_900)
 
 
 def test_a_difference_is_named_and_not_paid() -> None:
     after = other(counter=18, balance_fen=4_850)
     assert settle(GREY, [after], []) == Verdict(Ground.DIFFERENCE, 0, 150)
+
+
+@pytest.mark.parametrize(("missing", "ground"), [(0, Ground.BALANCE_UNMOVED), (150, Ground.DIFFERENCE)])
+def test_of_two_torn_taps_only_the_later_one_says_what_the_balance_says(missing: int, ground: Ground) -> None:
+    second = other(state=State.GREY, proven=False)
+    after = other(key=BUS_C, counter=18, balance_fen=5_000 - missing, when=when(30))
+    assert settle(GREY, [second, after], []) == Verdict(Ground.LATER_TRY, 0, missing)
+    assert settle(second, [GREY, after], []) == Verdict(ground, 0, missing)
 
 
 def test_a_free_ride_is_decided_by_the_counter_alone() -> None:
