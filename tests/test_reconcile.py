@@ -12,7 +12,7 @@ from sync.backend.service import Backend
 from sync.batch import heads
 from sync.chain import Identity, Stored
 from sync.reconcile import BackendBook, BackendCharge, CardBook, JournalBook, Key, Reconciliation, Sums, reconcile
-from sync.record import GENESIS, Held, decode
+from sync.record import GENESIS, UNHEALED, Held, decode
 from terminal.books import backend_book
 from tests.rows import HELD, done, grey, void
 from tests.serving import KEYS, NOW, Terminal, tac_of
@@ -50,7 +50,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
     paid(rear, counter=19, balance=5_800, amount=200, when="20240506090000")
     other = {"card": FREE_CARD, "serial_factor": FREE_CARD[-16:], "balance": 300}
     paid(front, **other, counter=5, amount=0, when="20240506070100")
-    front.debit(void(0), **other, counter=6, amount=100, when="20240506070200")
+    front.debit(grey(0, why=UNHEALED), void(0), grey(0), **other, counter=6, amount=100, when="20240506070200")
     front.debit(grey(0), **other, counter=6, amount=100, when="20240506070300")
     rear.debit(**other, counter=6, amount=50, when="20240506070400")
     backend.add_loads([load])
