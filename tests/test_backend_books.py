@@ -11,7 +11,7 @@ from sync.backend.keys import verifies
 from sync.backend.report import consumption, lock_report
 from sync.backend.service import Backend
 from sync.issuer_files import parse_xf
-from sync.record import UNHEALED, Grey, Locked, LockTried
+from sync.record import UNHEALED, Alarm, Grey, Locked, LockTried
 from tests.rows import HELD, done, grey, held, void
 from tests.serving import KEYS, NOW, Terminal, alarms, counts, found, members, tac_of
 
@@ -94,6 +94,28 @@ def test_a_grey_record_with_its_own_valid_tac_is_paid(backend: Backend, terminal
     terminal.debit(grey(0, tac_of(HELD)))
     terminal.send()
     assert counts(backend) == {"grey_paid": 1} and found(backend)["paid_fen"] == HELD.amount
+
+
+def test_a_proof_counts_whenever_it_comes(backend: Backend, terminal: Terminal) -> None:
+    tac = tac_of(HELD)
+    for outcomes in ((grey(0, tac), done(0, tac)), (void(0), done(0, tac)), (done(0, "00000000"), done(0, tac))):
+        other = Terminal(backend)
+        other.debit(*outcomes)
+        other.send()
+    assert counts(backend) == {"done": 3} and found(backend)["paid_fen"] == 3 * HELD.amount
+
+
+def test_grey_after_void_changes_nothing(backend: Backend, terminal: Terminal) -> None:
+    terminal.debit(void(0), grey(0))
+    terminal.send()
+    assert counts(backend) == {"void": 1}
+
+
+def test_a_terminals_own_alarms_are_in_the_report(backend: Backend, terminal: Terminal) -> None:
+    terminal.add(Alarm("psam_lost", "slot 1"))
+    terminal.send()
+    alarm = found(backend)["alarms"][0]
+    assert (alarm["terminal"], alarm["seq"], alarm["what"], alarm["detail"]) == ("00330401", 1, "psam_lost", "slot 1")
 
 
 def test_torn_on_one_bus_and_paid_on_the_next_is_paid_once_in_any_order(backend: Backend) -> None:
