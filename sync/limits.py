@@ -1,7 +1,7 @@
 """Bounds of this room, each with its reason."""
 
 SQLITE_VERSION_MIN = (3, 51, 3)
-"""Older versions from 3.7.0 on can lose a WAL when it is reset (docs/adr: the journal's engine)."""
+"""Older versions from 3.7.0 on can lose a WAL when it is reset (docs/adr/0003)."""
 
 ROW_BYTES_MAX = 8_192
 """A HELD row with three cached records of 128 bytes is about 2,000 bytes; four times that is a mistake, not a row."""
