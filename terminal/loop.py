@@ -126,6 +126,7 @@ class Device:
             self._lose_reader(str(lost))
             return False
         if card is None:
+            self._unclear = 0
             self._idle()
             return False
         while card is not None:
@@ -147,10 +148,9 @@ class Device:
         moment = self.plugs.clock.read()
         if card.medium is Medium.UNCLEAR:
             self._unclear += 1
-            if self._unclear != UNCLEAR_BEFORE_SIGNAL:
+            if self._unclear < UNCLEAR_BEFORE_SIGNAL:
                 return None
-        else:
-            self._unclear = 0
+        self._unclear = 0
         if self.mode is Mode.READY:
             self._cue(Cue.CARD_FOUND)
         self.desk.begin(moment, card.wire)
@@ -280,7 +280,13 @@ class Device:
         self.desk.plug_psam(psam, slot.wire)
 
     def _open_reader(self) -> None:
-        self._reader = self.plugs.open_reader()
+        reader = self.plugs.open_reader()
+        try:
+            reader.poll()  # some open and only then prove to be dead; a card that lies there is found again
+        except ReaderLost:
+            reader.close()
+            raise
+        self._reader = reader
 
     def _mend_journal(self) -> None:
         self.desk.begin(self.plugs.clock.read(), None)

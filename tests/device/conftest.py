@@ -46,8 +46,9 @@ def make_rig(chips: remote.Virtual, backend: Backend, tmp_path: Path) -> Iterato
         return rigs[-1]
 
     yield make
+    if chips.remote.in_field() is not None:
+        chips.remote.leave()
     for rig in rigs:
-        rig.leave()
         rig.stop()
     chips.remote.clear_faults()
     chips.remote.timing(None)
