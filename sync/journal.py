@@ -18,8 +18,8 @@ from sync.errors import DamagedJournal, JournalError, JournalFull
 from sync.limits import CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
 from sync.recall import NOBODY, Draft, Recalled, Seen, decoded
 from sync.record import (
+    FINAL_GREY,
     GENESIS,
-    UNHEALED,
     Admitted,
     AnyEvent,
     Done,
@@ -199,7 +199,7 @@ class Journal:
         if isinstance(event, Held):
             self._cards.add(event.card)
             self._drafts[row.seq] = Draft(row, event, False)
-        elif isinstance(event, Grey) and event.why == UNHEALED:
+        elif isinstance(event, Grey) and event.why not in FINAL_GREY:
             if draft := self._drafts.get(event.held):
                 self._drafts[event.held] = draft._replace(greyed=True)
         elif isinstance(event, Done | Void | Grey):

@@ -1,12 +1,13 @@
 """What the journal remembers of a card and of a debit, read through its indexes."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
 
 from sync.errors import DamagedJournal
 from sync.limits import RECALL_ROWS_MAX, SEEN_ROWS
-from sync.record import UNHEALED, AnyEvent, BadRow, Done, Grey, Held, Row, Void, decode
+from sync.record import FINAL_GREY, AnyEvent, BadRow, Done, Grey, Held, Row, Void, decode
 
 
 class Draft(NamedTuple):
@@ -72,16 +73,20 @@ def last_duty(connection: apsw.Connection) -> Row | None:
 def recall(connection: apsw.Connection, card: str, limit: int) -> list[Recalled]:
     """The card's latest rows, newest first."""
     query = "SELECT raw FROM row WHERE card = ? ORDER BY seq DESC LIMIT ?"
-    found = connection.execute(query, (card, min(limit, RECALL_ROWS_MAX)))
+    return _with_outcomes(connection, connection.execute(query, (card, min(limit, RECALL_ROWS_MAX))))
+
+
+def _with_outcomes(connection: apsw.Connection, found: Iterable[tuple[bytes]]) -> list[Recalled]:
     rows = [decoded(raw) for (raw,) in found]
     return [Recalled(row, outcomes(connection, row.seq) if isinstance(row.event, Held) else ()) for row in rows]
 
 
 def seen(connection: apsw.Connection, card: str) -> Seen:
-    """The (random, counter) pairs of the card's last SEEN_ROWS rows, and the counter of the last DONE among them."""
+    """The (random, counter) pairs of the card's last SEEN_ROWS debits, and the counter of the last DONE among them."""
     pairs: set[tuple[str, int]] = set()
     last_done: int | None = None
-    for row, named_by in recall(connection, card, SEEN_ROWS):
+    query = "SELECT raw FROM row WHERE card = ? AND kind = 'HELD' ORDER BY seq DESC LIMIT ?"
+    for row, named_by in _with_outcomes(connection, connection.execute(query, (card, SEEN_ROWS))):
         if isinstance(row.event, Held):
             pairs.add((row.event.random, row.event.counter))
             if last_done is None and any(isinstance(outcome.event, Done) for outcome in named_by):
@@ -110,7 +115,7 @@ def draft_change(seq: int, event: AnyEvent) -> list[tuple[str, tuple[int, ...]]]
     match event:
         case Held():
             return [("INSERT INTO draft VALUES(?, 0)", (seq,))]
-        case Grey(why=why) if why == UNHEALED:
+        case Grey(why=why) if why not in FINAL_GREY:
             return [("UPDATE draft SET greyed = 1 WHERE held = ?", (event.held,))]
         case Done() | Void() | Grey():
             return [("DELETE FROM draft WHERE held = ?", (event.held,))]

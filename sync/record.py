@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 
 HEAD_BYTES = 32
+FINAL_GREY = frozenset({"mac2_false", "counter_went_back", "log_too_short", "log_ours_without_tac"})
+"""Why a GREY stays one: no later visit can tell more. Any other GREY's draft is looked at again."""
 GENESIS = bytes(HEAD_BYTES)
 
 UNHEALED = "unhealed"

@@ -20,6 +20,7 @@ from sync.journal import Journal
 from sync.link import Link
 from sync.record import Alarm
 from sync.worker import Worker
+from tariffs.faults import PackFaults
 from tariffs.pack import Pack, parse_pack
 from terminal import identity, translate
 from terminal.desk import Desk
@@ -107,9 +108,11 @@ def load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
     return parse_profiles([(folder / f"{name}.toml").read_text("utf-8") for name in names])
 
 
-def load_tables(configuration: Configuration) -> tuple[Loaded[Pack], Loaded[HotList]]:
-    """Pack and hot list, each with its last good copy behind it. Raises ConfigError."""
-    good = LastGood(Path(configuration.terminal.data) / "good")
+def load_tables(configuration: Configuration, keep: bool = True) -> tuple[Loaded[Pack], Loaded[HotList]]:
+    """Pack and hot list, each with its last good copy behind it; without `keep` nothing is written, and nothing stands
+    in for a damaged one. Raises ConfigError.
+    """
+    good = LastGood(Path(configuration.terminal.data) / "good") if keep else None
     place = configuration.tariff.pack
     profiles = load_profiles(configuration.cards.profiles)
 
@@ -121,7 +124,14 @@ def load_tables(configuration: Configuration) -> tuple[Loaded[Pack], Loaded[HotL
             raise ConfigError(place, zh, en, "缩短线路号或 leg_group_id", "shorten the route_id or leg_group_id")
         return parsed
 
-    pack = with_last_good("pack", place, good, lambda: load_pack_files(place), parse)
+    try:
+        pack = (
+            with_last_good("pack", place, good, lambda: load_pack_files(place), parse)
+            if good
+            else Loaded(parse(load_pack_files(place)))
+        )
+    except PackFaults as wrong:
+        raise ConfigError.refused(place, wrong) from wrong
     file = configuration.hot_list.file
     return pack, load_hot_list(Path(file), good) if file else Loaded(NO_HOT_LIST)
 

@@ -29,7 +29,7 @@ from sync.record import (
 from sync.totals import Totals
 from tariffs.verdict import Reason
 from terminal import duty
-from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR
+from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR, UNSIGNALLED_MINUTES
 from terminal.ports import Moment
 from terminal.tap import Memory, Outcome
 
@@ -114,12 +114,15 @@ class Desk:
             return 0
 
     def recall(self, number: str, uid: str) -> Memory:
-        """What the journal knows of the card."""
+        """What the journal knows of the card, once it knows all that this device does. Raises JournalError."""
+        self._flush_unwritten()
         if not number:
             return self._recall_hidden(uid)
         seen = self.journal.seen(number)
+        drafts = self.journal.open_drafts(number)
         return Memory(
-            open=tuple((draft.row.seq, draft.held) for draft in self.journal.open_drafts(number)),
+            open=tuple((draft.row.seq, draft.held) for draft in drafts),
+            greyed=frozenset(draft.row.seq for draft in drafts if draft.greyed),
             seen=seen.pairs,
             healed=self._unadmitted(number) if seen.pairs else None,
             counter_floor=0 if seen.last_done_counter is None else seen.last_done_counter + 1,
@@ -136,7 +139,12 @@ class Desk:
         return lock.event.card if lock is not None and isinstance(lock.event, LockTried) else ""
 
     def remember(self, outcome: Outcome, mono_ms: int) -> None:
-        """The outcome was signalled at `mono_ms` (or the card was last seen then): repeat it for a moment."""
+        """The outcome was signalled at `mono_ms` (or the card was last seen then): repeat it for a moment.
+
+        A repeated outcome does not prolong the moment.
+        """
+        if outcome.repeated:
+            return
         if outcome.seq:
             self.journal.mark_signalled(outcome.seq)
         if outcome.card and (outcome.served or outcome.reason in (Reason.SIGNED_ON, Reason.SIGNED_OFF)):
@@ -187,10 +195,11 @@ class Desk:
                 return Outcome(Reason.SIGNED_OFF, amount_fen=totals.done_fen, card=card, seq=self.journal.last_seq)
         last = self._last_duty if self._last_duty is not None and self._last_duty.driver == card else None
         chosen = duty.next_duty(duties, last, at)
+        on = duty.signed_on(chosen, card, self._shifts + 1, self.configuration.service.vehicle, at)
+        service = duty.service(on, self.configuration.terminal.merchant, "", "")
+        self._signed_on_at = self.keep(SignOn(card=card, service=service))
+        self.duty = self._last_duty = on
         self._shifts += 1
-        self.duty = duty.signed_on(chosen, card, self._shifts, self.configuration.service.vehicle, at)
-        self._last_duty = self.duty
-        self._signed_on_at = self.keep(SignOn(card=card, service=self.service("", "")))
         return Outcome(Reason.SIGNED_ON, card=card, seq=self._signed_on_at)
 
     def sign_off(self, by: str) -> Totals:
@@ -232,6 +241,8 @@ class Desk:
     def _unsignalled(self, number: str) -> Outcome | None:
         for recalled in self.journal.recall(number, 1):
             rows = (recalled.row, *recalled.outcomes)
+            if self.started.at - datetime.fromisoformat(rows[0].at) > timedelta(minutes=UNSIGNALLED_MINUTES):
+                return None
             last, event = rows[-1], rows[0].event
             if last.seq not in self._unsignalled_rows:
                 return None

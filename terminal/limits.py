@@ -20,3 +20,6 @@ MAILBOX_MAX = 16
 
 LAST_ROWS = 8
 """A card's rows among which its last debit is looked for; refusals and locks may stand after it, not many."""
+
+UNSIGNALLED_MINUTES = 10
+"""An outcome that was not signalled before a restart is shown again only while its rider can still stand there."""

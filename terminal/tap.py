@@ -13,7 +13,7 @@ from msgspec.structs import replace as with_
 
 from apdu.errors import LinkLost, Malformed, PsamError, StatusError, Torn
 from apdu.profile import Profile
-from apdu.psam import Psam
+from apdu.psam import Psam, check_mac2
 from apdu.purse.debit import Declined, Draft, Order, Receipt, debit
 from apdu.purse.heal import Healing, heal
 from apdu.purse.lock import lock
@@ -39,7 +39,7 @@ class Outcome:
     """What became of a tap. `served`: the rider may pass. Amounts in fen, None where there is none.
 
     `days`: until card or concession end. `seq`: the journal row to mark as signalled, 0 for none. `trouble`: "",
-    "psam" (open it again) or "journal" (close).
+    "psam" (open it again) or "journal" (close). `repeated`: shown again, nothing happened.
     """
 
     reason: Reason
@@ -53,17 +53,20 @@ class Outcome:
     days: int | None = None
     seq: int = 0
     trouble: str = ""
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What the journal knows of this card.
 
-    `open`: its drafts without an outcome, by row number. `healed`: a draft that was healed as DONE, with nobody
-    admitted for it yet. `repeat`: the outcome to show again, when the same card comes back within seconds.
+    `open`: its drafts without an outcome, by row number; `greyed`: those of them that have a GREY. `healed`: a draft
+    that was healed as DONE, with nobody admitted for it yet. `repeat`: the outcome to show again, when the same card
+    comes back within seconds.
     """
 
     open: tuple[tuple[int, Held], ...] = ()
+    greyed: frozenset[int] = frozenset()
     healed: tuple[int, Held] | None = None
     seen: frozenset[tuple[str, int]] = frozenset()
     counter_floor: int = 0
@@ -133,6 +136,7 @@ class Tap:
         self.now = situation
         self.card = ""
         self.service = situation.service
+        self.grey_records: set[str] = set()
 
     def serve(self) -> Outcome:
         """Serve the card; every trouble becomes an outcome that tells the rider what to do."""
@@ -146,8 +150,10 @@ class Tap:
         try:
             try:
                 return step()
-            except (StatusError, Malformed) as trouble:
+            except StatusError as trouble:
                 return self._refuse(Reason.UNREADABLE, str(trouble))
+            except Malformed as trouble:  # its bytes may tell of the rider's travels: they stay out of the record
+                return self._refuse(Reason.UNREADABLE, trouble.what)
         except LinkLost:
             return Outcome(Reason.PRESENT_AGAIN, card=self.card)
         except PsamError:
@@ -163,7 +169,7 @@ class Tap:
         self.service = with_(self.service, profile=purse.profile.name)
         memory = self.desk.recall(purse.number, self.now.uid.hex().upper())
         if memory.repeat is not None:
-            return memory.repeat
+            return replace(memory.repeat, trouble="", repeated=True)
         try:
             settled = self._heal(purse, memory)
         except LinkLost:
@@ -173,6 +179,8 @@ class Tap:
         plain = translate.card_class(purse) in self.now.pack.plain_classes
         purse = self.desk.converse(read(purse, plain))
         wallet = translate.wallet_of(purse, self.desk.hot_level(purse.number), self.now.at.date())
+        if self.grey_records & {record.hex().upper() for record in purse.raw.values()}:
+            wallet = replace(wallet, last_ride=None)  # a grey tap counts for no repeat and no transfer
         if wallet.card_class == "driver":
             return self.desk.staff(purse.number)
         verdict = decide(wallet, self._ride(settled), self.now.at, self.now.pack)
@@ -192,10 +200,14 @@ class Tap:
         ours = memory.healed
         for seq, row in memory.open:
             if purse.locked:
-                self.desk.keep(Grey(held=seq, tac="", why="card_locked"))
+                if seq not in memory.greyed:
+                    self.desk.keep(Grey(held=seq, tac="", why="card_locked"))
             elif row.aid == purse.profile.aid.hex().upper():
                 healing = self.desk.converse(heal(purse, self.desk.psam, translate.open_draft(row)))
-                self._settle(seq, healing)
+                if healing.kind != "GREY" or seq not in memory.greyed:
+                    self._settle(seq, healing)
+                if healing.kind == "GREY":
+                    self.grey_records |= set(row.cached[:1])
                 if healing.kind == "DONE":
                     ours = (seq, row)
         return ours
@@ -251,15 +263,14 @@ class Tap:
         seq, tac = self.desk.held_seq, receipt.tac.hex().upper()
         after = receipt.draft.opened.balance_fen - charge.amount_fen
         if receipt.mac2 == "false":
-            self.desk.close(Grey(held=seq, tac=tac, why="mac2_false"))
-            closed = self.desk.close(Alarm(what="false_card", detail=f"row {seq}: the PSAM refuses MAC2"))
-            return Outcome(Reason.FALSE_CARD, card=self.card, seq=closed)
-        if tac:
-            closed = self.desk.close(Done(held=seq, tac=tac, by="debit", mac2=receipt.mac2))
-        else:
-            closed = self.desk.close(Grey(held=seq, tac="", why="debited_without_tac"))
-        trouble = "psam" if receipt.mac2 == "unchecked" and tac else ""
-        return self._served(charge, wallet, after, closed, trouble)
+            return self._false_card(seq, tac)
+        closed = self.desk.close(Done(held=seq, tac=tac, by="debit", mac2=receipt.mac2))
+        return self._served(charge, wallet, after, closed, "psam" if receipt.mac2 == "unchecked" else "")
+
+    def _false_card(self, seq: int, tac: str) -> Outcome:
+        self.desk.close(Grey(held=seq, tac=tac, why="mac2_false"))
+        closed = self.desk.close(Alarm(what="false_card", detail=f"row {seq}: the PSAM refuses MAC2"))
+        return Outcome(Reason.FALSE_CARD, card=self.card, seq=closed)
 
     def _served(self, charge: Charge, wallet: Wallet, after: int, seq: int, trouble: str = "") -> Outcome:
         warnings = charge.warnings
@@ -291,6 +302,8 @@ class Tap:
         row = translate.held(draft, charge, wallet, self.now.uid, self.service)
         try:
             healing = self.desk.converse(heal(purse, self.desk.psam, translate.open_draft(row)))
+            if healing.kind == "DONE" and self.desk.converse(check_mac2(healing.mac2)) == "false":
+                return self._false_card(seq, healing.tac.hex().upper())
         except (LinkLost, StatusError, Malformed):
             return again
         closed = self._settle(seq, healing)
@@ -298,6 +311,8 @@ class Tap:
             # the rider passes on this row: a later tap of the card is another ride
             self.desk.close(Admitted(card=self.card, reason=charge.reason.value, names=seq, service=self.service))
             return self._served(charge, wallet, draft.opened.balance_fen - charge.amount_fen, closed)
+        if isinstance(torn.cause, StatusError):
+            return self._refuse(Reason.UNREADABLE, str(torn.cause))  # it would say no again
         return Outcome(Reason.PRESENT_AGAIN, card=self.card)
 
     def _admit(self, admit: Admit, wallet: Wallet, settled: tuple[int, Held] | None) -> Outcome:

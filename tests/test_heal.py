@@ -55,7 +55,8 @@ def test_a_debit_that_the_card_executed_is_done_with_its_tac(spec: CardSpec, typ
     bench = Bench(spec)
     draft = torn_debit(bench, type_, executed=True, amount_fen=amount_fen)
     assert bench.card.purse is not None and bench.card.purse.memory.proof is not None
-    assert healed(bench, draft) == Healing("DONE", bench.card.purse.memory.proof.tac, "proved")
+    proof = bench.card.purse.memory.proof
+    assert healed(bench, draft) == Healing("DONE", proof.tac, "proved", proof.mac)
     assert bench.balance_fen == 10_000 - amount_fen
 
 

@@ -88,10 +88,10 @@ def test_a_draft_is_open_until_its_outcome_also_after_a_restart(journal: Journal
     again.close()
 
 
-def test_a_draft_closed_unhealed_can_still_be_healed_and_another_grey_one_cannot(journal: Journal) -> None:
-    unhealed, unreadable = hold(journal), hold(journal, counter=18)
+def test_a_draft_closed_unhealed_can_still_be_healed_and_a_finally_grey_one_cannot(journal: Journal) -> None:
+    unhealed, final = hold(journal), hold(journal, counter=18)
     keep(journal, grey(unhealed, why=UNHEALED))
-    keep(journal, grey(unreadable))
+    keep(journal, grey(final, why="log_too_short"))
     again = reopened(journal)
     assert [(draft.row.seq, draft.greyed) for draft in again.open_drafts(HELD.card)] == [(unhealed, True)]
     assert again.open_drafts_all() == []

@@ -81,5 +81,5 @@ def test_what_the_simulated_chips_say_can_be_recorded_and_replayed() -> None:
         whole = yield from read(found)
         return (yield from heal(whole, bench.psam, draft))
 
-    assert replay.play(again(), []) == first == Healing("DONE", first.tac, "proved")
+    assert replay.play(again(), []) == first == Healing("DONE", first.tac, "proved", first.mac2)
     replay.finish()

@@ -60,7 +60,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The debit happened. `tac` 4 bytes, empty when the chip did not give it. `mac2`: checked, unchecked or false."""
+    """The debit happened. `tac` 4 bytes. `mac2`: checked, unchecked (the PSAM failed) or false."""
 
     draft: Draft
     tac: bytes
@@ -110,7 +110,7 @@ def debit(order: Order) -> Script[Receipt | Declined]:
     opened = yield from init(purse, psam, order.amount_fen, order.type, *POOR)
     if isinstance(opened, int):
         return Declined("poor", (yield from balance()))
-    if opened.balance_fen + opened.overdraft_fen < order.amount_fen:
+    if opened.balance_fen < order.amount_fen:  # an overdraft has no place in the issuer's files
         return Declined("poor", opened.balance_fen)
     if (opened.random.hex().upper(), opened.counter) in order.seen or opened.counter < order.counter_floor:
         return Declined("replayed", opened.balance_fen)
@@ -122,10 +122,13 @@ def debit(order: Order) -> Script[Receipt | Declined]:
             yield from send(Slot.CARD, Command(0x80, 0xDC, cache.p1, cache.p2, record, name="UPDATE CAPP DATA CACHE"))
     yield from hold(draft)
     answer = yield from send(Slot.CARD, _debit_command(draft))
-    if len(answer.data) != 8:
-        return Receipt(draft, (yield from _tac_again(draft)), "unchecked")
-    mac2 = yield from check_mac2(answer.data[4:])
-    return Receipt(draft, answer.data[:4], mac2)
+    tac, mac2 = answer.data[:4], answer.data[4:]
+    if len(answer.data) != 8:  # it happened, by the status; a card that cannot prove it is not believed
+        proof = yield from prove(order.type, opened.counter)
+        if proof is None:
+            raise Malformed("DEBIT answers 8 bytes", answer.data)
+        mac2, tac = proof
+    return Receipt(draft, tac, (yield from check_mac2(mac2)))
 
 
 def balance() -> Script[int | None]:
@@ -138,20 +141,23 @@ def balance() -> Script[int | None]:
     return int.from_bytes(answer.data, "big") & 0x7FFFFFFF if len(answer.data) == 4 else None
 
 
-def prove(type_: str, counter: int) -> Script[bytes | None]:
-    """GET TRANSACTION PROVE for the debit whose INIT gave `counter`: its TAC (4 bytes); None when the chip has none.
+def prove(type_: str, counter: int) -> Script[tuple[bytes, bytes] | None]:
+    """GET TRANSACTION PROVE for the debit whose INIT gave `counter`: its MAC2 and TAC (4 bytes each), or None.
 
-    The command carries counter + 1; the answer is MAC, then TAC: the reverse of DEBIT's.
+    The command carries counter + 1; the answer is MAC, then TAC: the reverse of DEBIT's. Raises StatusError when the
+    chip fails inside: that says nothing about the debit.
     """
     data = ((counter + 1) & 0xFFFF).to_bytes(2, "big")
     command = Command(0x80, 0x5A, 0x00, int(type_, 16), data, 8, name="GET TRANSACTION PROVE")
     try:
         answer = yield from send(Slot.CARD, command)
-    except StatusError:
+    except StatusError as refused:
+        if refused.sw in (0x6400, 0x6581) or refused.sw >> 8 in (0x6F, 0x92):
+            raise
         return None
     if len(answer.data) != 8:
         raise Malformed("PROVE answers 8 bytes", answer.data)
-    return answer.data[4:]
+    return answer.data[:4], answer.data[4:]
 
 
 def _authorise(order: Order, opened: Opened) -> Script[Draft | None]:
@@ -184,16 +190,10 @@ def _debit_command(draft: Draft) -> Command:
     return Command(0x80, 0x54, 0x01, 0x00, data, 8, name="DEBIT", repeatable=False)
 
 
-def _tac_again(draft: Draft) -> Script[bytes]:
-    """The TAC of a debit that the chip confirmed with damaged data; empty when it does not give it again."""
-    try:
-        return (yield from prove(draft.order.type, draft.opened.counter)) or b""
-    except (LinkLost, Malformed):
-        return b""
-
-
 def _safe_code(psam: Psam, purse: Purse) -> Script[None]:
     """80CA: the card's safe authentication code, which the PSAM must accept before a purchase."""
     code = yield from send(Slot.CARD, Command(0x80, 0xCA, 0x00, 0x00, le=9, name="SAFE CODE"))
+    if len(code.data) != 9:
+        raise Malformed("the safe authentication code has 9 bytes", code.data)
     yield from enter(psam, purse.profile.psam_df)
     yield from send(Slot.PSAM, Command(0x80, 0xCA, 0x00, 0x00, code.data, name="PSAM SAFE CODE"))

@@ -33,22 +33,32 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """The outcome: "DONE" with its TAC, "VOID", or "GREY" with the TAC (4 bytes) or without. `why` in a word."""
+    """The outcome: "DONE" with its TAC, "VOID", or "GREY" with the TAC (4 bytes) or without. `why` in a word.
+
+    `mac2` of a proved debit (4 bytes): the PSAM can check it while it still holds the session of that debit.
+    """
 
     kind: str
     tac: bytes
     why: str
+    mac2: bytes = b""
 
 
 def heal(purse: Purse, psam: Psam, draft: Open) -> Script[Healing]:
     """Find out whether the debit of `draft` happened. Raises LinkLost, StatusError, Malformed: the draft stays open."""
-    tac = yield from prove(draft.type, draft.counter)
-    if tac is not None:
+    proof = yield from prove(draft.type, draft.counter)
+    if proof is not None:
+        mac2, tac = proof
         ours = yield from _is_ours(purse, draft)
         if ours is None:
             return Healing("GREY", tac, "proof_without_evidence")
-        return Healing("DONE", tac, "proved") if ours else Healing("VOID", b"", "not_ours")
-    opened = yield from init(purse, psam, 0, draft.type)  # the fare itself would answer 9401 on an emptied card
+        return Healing("DONE", tac, "proved", mac2) if ours else Healing("VOID", b"", "not_ours")
+    if purse.profile.psam_df not in psam.key_index:
+        return Healing("GREY", b"", "no_key")  # this PSAM cannot even ask
+    try:
+        opened = yield from init(purse, psam, 0, draft.type)  # the fare itself would answer 9401 on an emptied card
+    except StatusError:
+        return (yield from _by_log(purse, draft))
     assert isinstance(opened, Opened)
     if opened.counter == draft.counter:
         return Healing("VOID", b"", "counter_unmoved")
@@ -68,23 +78,22 @@ def _is_ours(purse: Purse, draft: Open) -> Script[bool | None]:
                     return None
                 return None if found is None else found == record
         return None
-    for entry in (yield from _log(purse, draft.counter)) or ():
-        if int.from_bytes(entry[:2], "big") == draft.counter + purse.profile.log_offset:
-            return _bears(entry, draft)
-    return None
+    entries, _ = (yield from _log(purse, draft.counter)) or ([], False)
+    if any(_bears(entry, draft) for entry in entries):
+        return True
+    expected = draft.counter + purse.profile.log_offset
+    return False if any(int.from_bytes(entry[:2], "big") == expected for entry in entries) else None
 
 
 def _by_log(purse: Purse, draft: Open) -> Script[Healing]:
     """The counter has moved on and the proof is gone: the purse log decides as far as it reaches."""
-    entries = yield from _log(purse, draft.counter)
-    if entries is None:
+    found = yield from _log(purse, draft.counter)
+    if found is None:
         return Healing("GREY", b"", "log_unreadable")
+    entries, reaches_back = found
     if any(_bears(entry, draft) for entry in entries):
         return Healing("GREY", b"", "log_ours_without_tac")
-    reached = draft.counter + purse.profile.log_offset
-    if any(int.from_bytes(entry[:2], "big") <= reached for entry in entries):
-        return Healing("VOID", b"", "log_without_ours")
-    return Healing("GREY", b"", "log_too_short")
+    return Healing("VOID", b"", "log_without_ours") if reaches_back else Healing("GREY", b"", "log_too_short")
 
 
 def _bears(entry: bytes, draft: Open) -> bool:
@@ -97,10 +106,11 @@ def _bears(entry: bytes, draft: Open) -> bool:
     )
 
 
-def _log(purse: Purse, counter: int) -> Script[list[bytes] | None]:
-    """Purchases in the log, newest first, back to the one that belongs to `counter`; None when it cannot be read.
+def _log(purse: Purse, counter: int) -> Script[tuple[list[bytes], bool] | None]:
+    """Purchases in the log, newest first, and whether they reach back before the debit; None when it cannot be read.
 
-    Loads stand in the same file under the online counter: they say nothing about a debit.
+    Whether a record carries INIT's counter or the next is not certain: the log is read until a record that is older by
+    either. Loads stand in the same file under the online counter: they say nothing about a debit.
     """
     entries: list[bytes] = []
     for number in range(1, LOG_RECORDS_MAX + 1):
@@ -111,7 +121,7 @@ def _log(purse: Purse, counter: int) -> Script[list[bytes] | None]:
             return None
         record = answer.data
         if answer.sw == 0x6A83 or not record.strip(b"\x00") or not record.strip(b"\xff"):
-            break
+            return entries, True
         try:
             values = LOG.parse(record)
         except Malformed:
@@ -119,6 +129,6 @@ def _log(purse: Purse, counter: int) -> Script[list[bytes] | None]:
         if values["type"] not in PURCHASES:
             continue
         entries.append(record)
-        if values["sequence"] <= counter + purse.profile.log_offset:
-            break
-    return entries
+        if values["sequence"] <= counter:
+            return entries, True
+    return entries, False

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from sync.errors import JournalError
 from terminal.commands.say import answer, as_json, fail, speaking
 
 journal_file = click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-@click.group()
+@click.group(short_help="Verify and list a journal.")
 def journal() -> None:
     """A closed journal, or the snapshot of a running device (kill -USR1 PID writes DATA/snapshot.db)."""
 
@@ -64,7 +65,7 @@ def _row_line(row: dict[str, Any]) -> str:
     return f"{row['seq']:>6} {row['at'][:19]} {kind:10} {'…' + number[-6:] if number else '':8} {shown[:120]}"
 
 
-@click.command()
+@click.command(short_help="The end-of-shift report.")
 @journal_file
 @click.option("--number", type=int, help="The shift's number; the last one when left out.")
 @as_json
@@ -83,9 +84,16 @@ def shift(path: Path, number: int | None, as_json: bool) -> None:
     answer(report.as_dict(), as_json, report.lines)
 
 
-@click.command()
+@click.command(short_help="Compare chips, journals and backend.")
 @click.option("--chips", required=True, type=click.Path(exists=True, path_type=Path), help="The chips' memory (JSON).")
-@click.option("--journal", "journals", required=True, multiple=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--journal",
+    "journals",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A closed journal; once for each device that took money from these cards.",
+)
 @click.option("--backend", required=True, type=click.Path(exists=True, path_type=Path), help="The backend's database.")
 @as_json
 @speaking
@@ -95,7 +103,7 @@ def reconcile(chips: Path, journals: tuple[Path, ...], backend: Path, as_json: b
 
     try:
         result = reconciled(chips, journals, backend)
-    except (ValueError, KeyError, TypeError, sqlite3.Error) as wrong:
+    except (ValueError, LookupError, TypeError, sqlite3.Error, JournalError) as wrong:
         fail(f"账本读不出来 · a book cannot be read: {wrong!r}", 2)
     shown = {
         "balanced": result.balanced,
@@ -108,7 +116,10 @@ def reconcile(chips: Path, journals: tuple[Path, ...], backend: Path, as_json: b
         sys.exit(1)
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    short_help="Serve the reference backend on 127.0.0.1.",
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def backend(arguments: tuple[str, ...]) -> None:
     """Serve the reference backend on 127.0.0.1 (see smk backend --help)."""

@@ -8,7 +8,7 @@ import click
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
 
 
-@click.command()
+@click.command(short_help="Check a configuration and all it names.")
 @configuration_file
 @as_json
 @speaking
@@ -18,7 +18,7 @@ def check(configuration: str, as_json: bool) -> None:
     from terminal import box
 
     loaded = load_configuration(Path(configuration)).value
-    pack_, hot_list = box.load_tables(loaded)
+    pack_, hot_list = box.load_tables(loaded, keep=False)
     profiles_ = box.load_profiles(loaded.cards.profiles)
     shown = {
         "terminal": loaded.terminal.number,
@@ -26,11 +26,8 @@ def check(configuration: str, as_json: bool) -> None:
         "hot_list": hot_list.value.version,
         "hot_list_cards": hot_list.value.count,
         "profiles": [profile.name for profile in profiles_],
-        "fallbacks": [loaded_.alarm for loaded_ in (pack_, hot_list) if loaded_.alarm],
     }
     answer(shown, as_json, lambda: [*(f"{name:15} {value}" for name, value in shown.items()), "配置可用 · all good"])
-    if shown["fallbacks"]:
-        fail("有输入未被采用，旧的仍有效 · an input was not taken, the old one stays in force")
 
 
 @click.group()
@@ -57,7 +54,7 @@ def config_check(configuration: str) -> None:
     click.echo("配置可用 · the configuration is good")
 
 
-@click.group()
+@click.group(short_help="Tariff packs.")
 def pack() -> None:
     """Tariff packs: a folder, a zip, or builtin:NAME."""
 
@@ -106,7 +103,7 @@ def hotlist_check(file: str, as_json: bool) -> None:
     answer(shown, as_json, lambda: [f"黑名单可用 · good: {loaded.version}, {loaded.count} cards"])
 
 
-@click.command()
+@click.command(short_help="List the card families.")
 @as_json
 @speaking
 def profiles(as_json: bool) -> None:

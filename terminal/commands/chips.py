@@ -38,7 +38,7 @@ class Recording:
         return data
 
 
-@click.command()
+@click.command(short_help="Read a card; takes no money.")
 @configuration_file
 @click.option("--seconds", type=float, default=30.0, show_default=True, help="How long to wait for a card.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write the conversation to this file.")
@@ -97,7 +97,7 @@ def _inspect(found: Card, wire: Recording, loaded: Configuration) -> dict[str, A
     }
 
 
-@click.command()
+@click.command(short_help="Open the PSAM and show it.")
 @configuration_file
 @as_json
 @speaking

@@ -19,7 +19,7 @@ GOOD = ".smk-good"
 """Beside the configuration: the last one that was good, which stays in force when a new one is damaged."""
 
 
-@click.command()
+@click.command(short_help="Run the device.")
 @configuration_file
 @click.option("--plain", is_flag=True, help="One line an event instead of the full-screen view.")
 @click.option("--seconds", type=float, help="Stop after this time (for tests).")
@@ -35,9 +35,11 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
     level = logging.ERROR if quiet else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     file = Path(configuration)
-    loaded = load_configuration(file, LastGood(file.absolute().parent / GOOD))
+    loaded = load_configuration(file, LastGood(file.absolute().parent / GOOD / file.name))
     if loaded.alarm:
-        logging.getLogger(__name__).error("%s: %s", loaded.alarm, loaded.trouble)
+        log = logging.getLogger(__name__)
+        log.error("%s: %s", loaded.alarm, loaded.trouble)
+        log.error("用上次有效的配置继续 · going on with the last good copy of %s, in %s", file.name, GOOD)
     data = Path(loaded.value.terminal.data)
     built = box.build(loaded.value, plain=plain)
     stop = threading.Event()
@@ -82,7 +84,7 @@ def _snapshot(built: Any, data: Path) -> None:
     threading.Thread(target=write, daemon=True).start()
 
 
-@click.command()
+@click.command(short_help="Enrol this terminal with its backend.")
 @configuration_file
 @as_json
 @speaking

@@ -22,7 +22,7 @@ credit NAME YUAN     在别处充值 · load money elsewhere
 pay NAME YUAN        在另一辆车付费 · pay on another bus
 show NAME            卡内余额、计数器、日志 · balance, counter, log
 list                 所有卡 · all cards
-quit                 结束 · end"""
+help, quit           说明，结束 · these lines; end"""
 TAP_SECONDS = 0.5
 
 
@@ -41,6 +41,9 @@ def play_by_hand(chips: Virtual, seed: int) -> None:
             words = shlex.split(click.prompt("卡 card", prompt_suffix="> "))
             if words and words[0] == "quit":
                 return
+            if words and words[0] == "help":
+                click.echo(HELP)
+                continue
             if words:
                 _act(remote, words, {name: who(spec) for name, spec in cards.items()})
         except (click.Abort, EOFError):
@@ -73,8 +76,14 @@ def _act(remote: Remote, words: list[str], cards: dict[str, str]) -> None:
 
 
 def _tear(remote: Remote, name: str, side: str) -> None:
+    remote.clear_faults()
     remote.tear(side, ins="54")
     remote.enter(name)
+    time.sleep(TAP_SECONDS)
+    if remote.armed():  # refused, or the same card within three seconds
+        remote.clear_faults()
+        remote.leave()
+        click.echo("这次没有走到扣款，未撕开；3 秒后再试 · no DEBIT went out, nothing torn; wait 3 s and try again")
 
 
 def _money(act: Callable[[str, int, str], object], name: str, amount: str) -> None:
