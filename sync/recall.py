@@ -1,6 +1,5 @@
 """What the journal remembers of a card and of a debit, read through its indexes."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
@@ -26,13 +25,17 @@ class Recalled(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A card's last debits: (random, counter) of each, and the counter of the last that is DONE."""
+    """A card's last debits: (random, counter) of each, the counter of the last that is DONE.
+
+    `last_proved`: the very last is DONE by a proof, not by its own answer.
+    """
 
     pairs: frozenset[tuple[str, int]]
     last_done_counter: int | None
+    last_proved: bool
 
 
-NOBODY = Seen(frozenset(), None)
+NOBODY = Seen(frozenset(), None, False)
 """A card without a debit here."""
 
 
@@ -73,25 +76,31 @@ def last_duty(connection: apsw.Connection) -> Row | None:
 def recall(connection: apsw.Connection, card: str, limit: int) -> list[Recalled]:
     """The card's latest rows, newest first."""
     query = "SELECT raw FROM row WHERE card = ? ORDER BY seq DESC LIMIT ?"
-    return _with_outcomes(connection, connection.execute(query, (card, min(limit, RECALL_ROWS_MAX))))
-
-
-def _with_outcomes(connection: apsw.Connection, found: Iterable[tuple[bytes]]) -> list[Recalled]:
-    rows = [decoded(raw) for (raw,) in found]
+    rows = [decoded(raw) for (raw,) in connection.execute(query, (card, min(limit, RECALL_ROWS_MAX)))]
     return [Recalled(row, outcomes(connection, row.seq) if isinstance(row.event, Held) else ()) for row in rows]
 
 
+_DEBITS = """
+SELECT row.raw, done.raw FROM row LEFT JOIN row AS done ON done.held = row.seq AND done.kind = 'DONE'
+WHERE row.card = ? AND row.kind = 'HELD' ORDER BY row.seq DESC LIMIT ?
+"""
+
+
 def seen(connection: apsw.Connection, card: str) -> Seen:
-    """The (random, counter) pairs of the card's last SEEN_ROWS debits, and the counter of the last DONE among them."""
+    """The card's last SEEN_ROWS debits. One query, for each tap of a card that was here before waits for it."""
     pairs: set[tuple[str, int]] = set()
     last_done: int | None = None
-    query = "SELECT raw FROM row WHERE card = ? AND kind = 'HELD' ORDER BY seq DESC LIMIT ?"
-    for row, named_by in _with_outcomes(connection, connection.execute(query, (card, SEEN_ROWS))):
-        if isinstance(row.event, Held):
-            pairs.add((row.event.random, row.event.counter))
-            if last_done is None and any(isinstance(outcome.event, Done) for outcome in named_by):
-                last_done = row.event.counter
-    return Seen(frozenset(pairs), last_done)
+    last_proved = False
+    for raw, done in connection.execute(_DEBITS, (card, SEEN_ROWS)):
+        event = decoded(raw).event
+        if isinstance(event, Held):
+            if done is not None and not pairs:
+                outcome = decoded(done).event
+                last_proved = isinstance(outcome, Done) and outcome.by == "prove"
+            if done is not None and last_done is None:
+                last_done = event.counter
+            pairs.add((event.random, event.counter))
+    return Seen(frozenset(pairs), last_done, last_proved)
 
 
 def cards(connection: apsw.Connection) -> set[str]:

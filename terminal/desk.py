@@ -124,7 +124,7 @@ class Desk:
             open=tuple((draft.row.seq, draft.held) for draft in drafts),
             greyed=frozenset(draft.row.seq for draft in drafts if draft.greyed),
             seen=seen.pairs,
-            healed=self._unadmitted(number) if seen.pairs else None,
+            healed=self._unadmitted(number) if seen.last_proved else None,
             counter_floor=0 if seen.last_done_counter is None else seen.last_done_counter + 1,
             repeat=self._repeat(number),
         )
