@@ -1,13 +1,13 @@
 """Who asks, and for what: the ride (a bus), later the sale, the loan, the settlement."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from tariffs.wallet import SettledRide
 
 
-@dataclass(frozen=True, slots=True)
-class Ride:
+class Ride(Struct, frozen=True):
     """A tap on a bus. `trip` names this service trip on this vehicle; it changes at each sign-on.
 
     `line`: the pack's route_id, "" while nobody signed on. `trip_began_at`: the sign-on's local wall clock (naive),

@@ -1,7 +1,8 @@
 """The answer of the tariffs: Charge, Admit or Refuse, with a reason that screen, voice, record and manual share."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from tariffs.wallet import LastRide
 
@@ -58,8 +59,7 @@ class Warning(StrEnum):
     CARD_ENDS_SOON = "card_ends_soon"
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(Struct, frozen=True):
     """Take `amount_fen` (0 for a free ride that the card records) and write `ride` into the composite record.
 
     `composite`: type 09 with the record, else type 06. `cash_fare_fen` is what the ride costs in cash.
@@ -78,15 +78,13 @@ class Charge:
     why: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(Struct, frozen=True):
     """Let the rider pass; nothing is written on the card."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Struct, frozen=True):
     """Do not let the card pay. `lock`: the hot list orders that the application be locked (APPLICATION BLOCK)."""
 
     reason: Reason

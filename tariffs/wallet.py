@@ -1,11 +1,11 @@
 """What the tariffs know of a card: facts read from the chip, in the tariffs' own words, whatever family it is of."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class LastRide:
+
+class LastRide(Struct, frozen=True):
     """The last ride as the card itself remembers it (its composite record); all times are local wall clock (naive),
     to the second.
 
@@ -25,8 +25,7 @@ class LastRide:
     leg_group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Wallet:
+class Wallet(Struct, frozen=True):
     """One card as it stands before the verdict.
 
     `number`: 20 digits. `scheme`: "jiaxing", "tunion" … (the profile's). `card_class`: the field's word for the class
@@ -54,8 +53,7 @@ class Wallet:
     class_end: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SettledRide:
+class SettledRide(Struct, frozen=True):
     """A torn draft of this card that healing has just shown to be paid (DONE), on this device."""
 
     vehicle: str

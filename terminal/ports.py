@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from apdu.script import Wire
 
 
@@ -103,8 +105,7 @@ class Light(Enum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """All that the rider is told: one row of the signal table with the tap's own numbers filled in.
 
     `outcome`: the reason's word. `tone`: pattern of "." (short) and "-" (long). `voice`: file name without language.

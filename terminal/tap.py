@@ -5,11 +5,11 @@ Everything outside is behind `Desk`: the chips, the journal, the hot list. Each 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from msgspec.structs import replace as with_
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apdu.errors import LinkLost, Malformed, PsamError, StatusError, Torn
 from apdu.profile import Profile
@@ -34,8 +34,7 @@ T = TypeVar("T")
 DECLINED = {"poor": Reason.POOR, "replayed": Reason.REPLAYED, "no_key": Reason.FOREIGN_ISSUER}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of a tap. `served`: the rider may pass. Amounts in fen, None where there is none.
 
     `days`: until card or concession end. `seq`: the journal row to mark as signalled, 0 for none. `trouble`: "",
@@ -56,8 +55,7 @@ class Outcome:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What the journal knows of this card.
 
     `open`: its drafts without an outcome, by row number; `greyed`: those of them that have a GREY. `healed`: a draft
@@ -73,8 +71,7 @@ class Memory:
     repeat: Outcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """All that a tap is told: one reading of the clock, the tables in force, the duty, the card's medium."""
 
     at: datetime
@@ -166,7 +163,7 @@ class Tap:
         if purse is None:
             return self._refuse(Reason.NOT_A_PURSE, "no application of the profiles")
         self.card = purse.number
-        self.service = with_(self.service, profile=purse.profile.name)
+        self.service = replace(self.service, profile=purse.profile.name)
         memory = self.desk.recall(purse.number, self.now.uid.hex().upper())
         if memory.repeat is not None:
             return replace(memory.repeat, trouble="", repeated=True)

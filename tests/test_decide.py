@@ -1,11 +1,11 @@
 """The verdict on a tap: who may pass, what it costs, and what is written on the card."""
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tariffs.asks import Ride
 from tariffs.decide import decide

@@ -1,11 +1,11 @@
 """What holds for every tap, whatever a card remembers: bounds, proofs, and no charge for a card that is refused."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tariffs.asks import Ride
 from tariffs.decide import decide

@@ -196,7 +196,9 @@ def test_an_init_answer_without_overdraft_is_accepted() -> None:
 
 
 def test_a_card_that_wants_its_safe_code_checked_has_it_checked() -> None:
-    from dataclasses import replace
+    import dataclasses
+
+    from msgspec.structs import replace
 
     from apdu.virtual import issuer
     from apdu.virtual.chance import Chance
@@ -208,7 +210,7 @@ def test_a_card_that_wants_its_safe_code_checked_has_it_checked() -> None:
     )
     bench.psam.df = b""
     purse = visit(bench)
-    wanting = replace(purse, profile=replace(purse.profile, safe_code=True))
+    wanting = replace(purse, profile=dataclasses.replace(purse.profile, safe_code=True))
     assert isinstance(bench.run(debit(order(bench, wanting, 100, "09"))), Receipt)
     assert [c[2:4] for c in bench.wire.sent].count("CA") == 1
 

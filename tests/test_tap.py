@@ -1,10 +1,10 @@
 """The way of a tap, in one process: the real tap, pack and journal over simulated chips."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sync.errors import JournalBroken, JournalFull
 from sync.record import Done, Held, Locked

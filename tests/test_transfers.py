@@ -1,9 +1,9 @@
 """A transfer is free within five hours of the first paid boarding, to the second, and never by accident."""
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from tariffs.asks import Ride
 from tariffs.decide import decide
@@ -49,7 +49,7 @@ def boarded(ago: timedelta, first_ago: timedelta | None = None, **other: object)
     local = NOW.replace(tzinfo=None)
     first = local - (ago if first_ago is None else first_ago)
     ride = LastRide("3", 1, "BUS9", local - ago, first, taps=1, transfers=0, amount_fen=100, leg_group="city")
-    return replace(ride, **other)  # type: ignore[arg-type]
+    return replace(ride, **other)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Between the chips' words and the tariffs': what is written for a ride is read back as that ride."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from apdu.purse.debit import Opened
 from apdu.purse.read import Purse

@@ -1,7 +1,8 @@
 """Take an amount from the purse: INIT, PSAM MAC1, cache, hold, DEBIT, PSAM MAC2 (docs/cards.md, Commands and PSAM)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apdu.command import Command
 from apdu.errors import LinkLost, Malformed, PsamError, StatusError
@@ -16,8 +17,7 @@ POOR = (0x9401, 0x9301)
 SIMPLE, COMPOSITE = "06", "09"
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """INIT's answer. `counter` is the offline sequence n before the debit; balance in fen."""
 
     balance_fen: int
@@ -28,8 +28,7 @@ class Opened:
     random: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What to take and what to write. `when` YYYYMMDDhhmmss, local.
 
     `compose` makes the records to cache, one for each of the profile's caches, once INIT has told the balance.
@@ -47,8 +46,7 @@ class Order:
     counter_floor: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A debit that is about to be sent: what the chips said, for the durable row."""
 
     order: Order
@@ -58,8 +56,7 @@ class Draft:
     records: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """The debit happened. `tac` 4 bytes. `mac2`: checked, unchecked (the PSAM failed) or false."""
 
     draft: Draft
@@ -67,8 +64,7 @@ class Receipt:
     mac2: str
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """Nothing was held. `why`: poor, replayed, or no_key (the PSAM has no key for this card)."""
 
     why: str

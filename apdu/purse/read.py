@@ -1,9 +1,10 @@
 """Find the purse application and read what its profile names (docs/cards.md, Application identifiers and Files)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from apdu.command import Command
 from apdu.errors import Malformed
@@ -15,8 +16,7 @@ NOT_HERE = (0x6A82, 0x6A86, 0x6D00, 0x6E00)
 """Answers to SELECT by name from a chip that does not have the application or does not know the command."""
 
 
-@dataclass(frozen=True, slots=True)
-class Purse:
+class Purse(Struct, frozen=True):
     """A purse application that is selected. `number` 20 digits, "" when the chip is locked and hides it.
 
     `locked`: SELECT said so. `ef15`: its values by the profile's layout. `raw` and `files` hold what `read` read,
