@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,40 +12,53 @@ from apdu.virtual import remote
 from tests.bench import parts, process, silence, taps
 from tests.bench.figures import Figure, as_json, table
 
-GROUPS: dict[str, Callable[[remote.Virtual, Path], Iterator[Figure]]] = {
-    "simple": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing-flat", composite=False),
-    "composite": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing", composite=True),
+Group = Callable[[remote.Virtual, Path], Iterator[Figure]]
+
+GROUPS: dict[str, Group] = {
+    "simple": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing-flat", "simple 06"),
+    "composite": lambda chips, folder: taps.against_the_floor(chips, folder, "jiaxing", "composite 09"),
     "exchanges": taps.exchanges,
     "estimates": taps.with_estimates,
     "silence": silence.stalls,
-    "process": lambda chips, folder: process.whole(chips, folder / "process"),
-    "parts": lambda chips, folder: parts.parts(folder / "parts"),
+    "process": process.whole,
+    "parts": lambda chips, folder: parts.parts(folder),
 }
 """What is measured, in this order."""
 
 
-def measured(folder: Path, groups: Sequence[str]) -> Iterator[Figure]:
-    """The figures of these groups, one after the other."""
-    with remote.start(seed=1) as chips:
-        for group in groups:
-            yield from GROUPS[group](chips, folder)
+def measured(group: Group) -> list[Figure]:
+    """A group's figures, on fresh chips and an empty folder. Past a limit it is measured once more, and that counts:
+    other programs of the machine disturb a run now and then. Exact figures are never measured again."""
+    figures = _once(group)
+    if any(not figure.good and not figure.exact for figure in figures):
+        figures = [replace(figure, note=f"measured again; {figure.note}") for figure in _once(group)]
+    return figures
+
+
+def _once(group: Group) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="smk-bench-") as folder, remote.start(seed=1, vpcd_wait=30.0) as chips:
+        return list(group(chips, Path(folder)))
+
+
+def verdict(figures: Sequence[Figure]) -> int:
+    """The exit status: 1 when a figure is past its limit, and says which on standard error."""
+    over = [figure.name.strip() for figure in figures if not figure.good]
+    if over:
+        click.echo(f"past the limit: {', '.join(over)}", err=True)
+    return 1 if over else 0
 
 
 @click.command()
 @click.option("--json", "json_", is_flag=True, help="Answer as JSON, for programs.")
 @click.option("--only", multiple=True, type=click.Choice(list(GROUPS)), help="Measure this group alone; repeatable.")
 def main(json_: bool, only: tuple[str, ...]) -> None:
-    """Measure what the project promises; each figure with its floor and its limit."""
-    with tempfile.TemporaryDirectory(prefix="smk-bench-") as folder:
-        figures = []
-        for figure in measured(Path(folder), only or tuple(GROUPS)):
-            figures.append(figure)
-            click.echo(f"… {figure.name}", err=True)
+    """Measure what the project promises; each figure with its floor and its limit. About two minutes."""
+    figures: list[Figure] = []
+    for group in only or GROUPS:
+        click.echo(f"measuring: {group}", err=True)
+        figures += measured(GROUPS[group])
     click.echo(as_json(figures) if json_ else table(figures))
-    over = [figure.name.strip() for figure in figures if not figure.good]
-    if over:
-        click.echo(f"past the limit: {', '.join(over)}", err=True)
-        sys.exit(1)
+    sys.exit(verdict(figures))
 
 
 if __name__ == "__main__":

@@ -1,104 +1,131 @@
-"""The process as a whole: ready after its start, memory after taps with sync on, processor when idle."""
+"""The process as a whole: ready after its start, memory after taps with sync on, processor when idle.
 
+The floor is a process that opens the same reader, PSAM and a database, and runs the bare script (`tests.bench.floor`).
+"""
+
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from apdu.virtual import issuer, remote
 from config import parse
 from tests.bench.figures import Figure, median
-from tests.bench.stage import card, configuration
+from tests.bench.stage import PSAM_READER, card, configuration, stage
 
 STARTS = 7
 TAPS = 100
+SETTLE_SECONDS = 2.0
 IDLE_SECONDS = 12.0
 ANSWER_SECONDS = 15.0
 
+Start = Callable[[], "subprocess.Popen[bytes]"]
+
 
 def whole(chips: remote.Virtual, folder: Path) -> Iterator[Figure]:
-    """`smk run` as its users start it."""
-    folder.mkdir(parents=True)
-    backend = _backend(folder)
-    file = folder / "terminal.toml"
-    address = backend[1]
-    file.write_text(parse.build(configuration(folder / "data", chips.udp_path, "jiaxing", address)), "utf-8")
-    try:
-        yield _starts(chips, file)
-        yield from _running(chips, file)
-    finally:
-        backend[0].terminate()
-        backend[0].wait()
+    """`smk run` as its users start it, with a backend that takes its rows; in turn with the floor."""
+    with stage(folder / "scripted", chips, "jiaxing") as on:
+        (folder / "script.json").write_text(json.dumps(asdict(on.scripted(chips.remote.add(card(60_000), "bare")))))
+    databases = (str(folder / f"floor-{number}.db") for number in range(STARTS + 1))
+    with backend(folder) as address:
+        told = configuration(folder / "data", chips.udp_path, "jiaxing", address)
+        (folder / "terminal.toml").write_text(parse.build(told), "utf-8")
+        smk = [str(Path(sys.executable).with_name("smk")), "run", "--plain", "--quiet", str(folder / "terminal.toml")]
+        bare = [sys.executable, "-m", "tests.bench.floor", chips.udp_path, PSAM_READER]
+
+        def product() -> "subprocess.Popen[bytes]":
+            return subprocess.Popen(smk, stdout=subprocess.DEVNULL)
+
+        def floor() -> "subprocess.Popen[bytes]":
+            return subprocess.Popen([*bare, next(databases), str(folder / "script.json")])
+
+        yield _starts(chips, product, floor)
+        resident, share = _running(chips, product, [chips.remote.add(card(61_000 + n)) for n in range(TAPS)])
+        least, idle = _running(chips, floor, ["bare"] * TAPS)
+        yield Figure(f"resident after {TAPS} taps with sync", resident, "MiB", limit=60, floor=least)
+        yield Figure("processor when idle, polling each 40 ms", share, "%", limit=2.0, floor=idle)
 
 
-def _starts(chips: remote.Virtual, file: Path) -> Figure:
-    """From the process's start to a rider's card, waiting in the field, served."""
-    times = []
+def _starts(chips: remote.Virtual, product: Start, floor: Start) -> Figure:
+    """From the process's start to the tap of a card that waits in the field."""
+    ours, least = [], []
     for number in range(STARTS):
-        name = chips.remote.add(card(60_000 + number), f"start-{number}")
-        chips.remote.counts(reset=True)
-        chips.remote.enter(name)
-        started = time.perf_counter()
-        process = _run(file)
-        _await_debits(chips, 1)
-        times.append(time.perf_counter() - started)
-        chips.remote.leave()
-        process.terminate()
-        process.wait()
-    return Figure("from process start to a waiting card served", median(times), "s", limit=1.0, p99=max(times))
+        ours.append(_start(chips, product, chips.remote.add(card(60_001 + number))))
+        least.append(_start(chips, floor, "bare"))
+    name = "from process start to a waiting card served"
+    return Figure(name, median(ours), "s", limit=1.0, p99=max(ours), floor=median(least))
 
 
-def _running(chips: remote.Virtual, file: Path) -> Iterator[Figure]:
-    process = _run(file)
+def _start(chips: remote.Virtual, start: Start, name: str) -> float:
+    chips.remote.counts(reset=True)
+    chips.remote.enter(name)
+    started = time.perf_counter()
+    process = start()
+    _await_tap(chips)
+    elapsed_s = time.perf_counter() - started
+    chips.remote.leave()
+    _end(process)
+    return elapsed_s
+
+
+def _running(chips: remote.Virtual, start: Start, names: Sequence[str]) -> tuple[float, float]:
+    """MiB after these taps; then the processor's share in percent while nobody comes."""
+    process = start()
     try:
-        for number in range(TAPS):
+        for name in names:
             chips.remote.counts(reset=True)
-            chips.remote.enter(chips.remote.add(card(61_000 + number), f"many-{number}"))
-            _await_debits(chips, 1)
+            chips.remote.enter(name)
+            _await_tap(chips)
             chips.remote.leave()
-        resident = _status(process.pid, "VmRSS") / 1024
-        yield Figure(f"resident after {TAPS} taps with sync", resident, "MiB", limit=60)
-        time.sleep(1.0)
+        time.sleep(SETTLE_SECONDS)
+        resident = _resident_mib(process.pid)
         before, started = _processor_s(process.pid), time.perf_counter()
         time.sleep(IDLE_SECONDS)
-        share = (_processor_s(process.pid) - before) / (time.perf_counter() - started) * 100
-        yield Figure("processor when idle, polling each 40 ms", share, "%", limit=2.0)
+        return resident, (_processor_s(process.pid) - before) / (time.perf_counter() - started) * 100
     finally:
-        process.terminate()
-        process.wait()
+        _end(process)
 
 
-def _run(file: Path) -> "subprocess.Popen[bytes]":
-    smk = Path(sys.executable).parent / "smk"
-    return subprocess.Popen([smk, "run", "--plain", "--quiet", str(file)], stdout=subprocess.DEVNULL)
-
-
-def _await_debits(chips: remote.Virtual, number: int) -> None:
+def _await_tap(chips: remote.Virtual) -> None:
+    """Wait until the PSAM has checked a MAC2."""
     deadline = time.monotonic() + ANSWER_SECONDS
-    while chips.remote.counts()["psam"].get("72", 0) < number:
+    while not chips.remote.counts()["psam"].get("72"):
         if time.monotonic() > deadline:
-            raise RuntimeError("smk run did not serve the card")
+            raise RuntimeError("the card was not served")
         time.sleep(0.002)
 
 
-def _status(pid: int, name: str) -> int:
-    """A value of /proc/PID/status in KiB."""
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    process.wait()
+
+
+def _resident_mib(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(name)))
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
 
 
 def _processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Seconds of processor time by the scheduler's own count: /proc/PID/stat counts in hundredths."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
-def _backend(folder: Path) -> "tuple[subprocess.Popen[str], str]":
+@contextmanager
+def backend(folder: Path) -> Iterator[str]:
+    """A backend on a port of its own; its address."""
     keys = folder / "keys.toml"
     tacs = {"mohurd": issuer.MOHURD.tac, "tunion": issuer.TUNION.tac}
     keys.write_text("[tac]\n" + "".join(f'{name} = "{key.hex()}"\n' for name, key in tacs.items()), "utf-8")
     command = [sys.executable, "-m", "sync.backend", "--data", str(folder / "backend"), "--keys", str(keys)]
-    process = subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    return process, process.stdout.readline().split()[-1]
+    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
