@@ -25,15 +25,12 @@ class Command(NamedTuple):
 
     def to_bytes(self, t0: bool = False) -> bytes:
         """The short form: header 4, [Lc 1, data 1..255], [Le 1]; with `t0` no Le beside data (ISO/IEC 7816-3, 12.2)."""
-        assert len(self.data) <= MAX_DATA, "command data longer than a short APDU carries"
-        raw = bytes((self.cla, self.ins, self.p1, self.p2))
-        if self.data:
-            raw += bytes((len(self.data),)) + self.data
-            if t0:
-                return raw
-        if self.le is not None:
-            raw += bytes((self.le & 0xFF,))
-        return raw
+        cla, ins, p1, p2, data, le, _, _ = self
+        if not data:
+            return bytes((cla, ins, p1, p2)) if le is None else bytes((cla, ins, p1, p2, le & 0xFF))
+        assert len(data) <= MAX_DATA, "command data longer than a short APDU carries"
+        raw = bytes((cla, ins, p1, p2, len(data))) + data
+        return raw if t0 or le is None else raw + bytes((le & 0xFF,))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Command":

@@ -30,7 +30,7 @@ def _date(raw: bytes) -> date | None:
     if not any(raw):
         return None
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        return date.fromisoformat(text)
     except ValueError as wrong:
         raise Malformed("not a date", raw) from wrong
 
@@ -40,16 +40,16 @@ def _moment(raw: bytes) -> datetime | None:
     if not any(raw):
         return None
     try:
-        return datetime(*(int(part) for part in (text[:4], text[4:6], text[6:8], text[8:10], text[10:12], text[12:])))  # type: ignore[arg-type]
+        return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     except ValueError as wrong:
         raise Malformed("not a date and time", raw) from wrong
 
 
 def _ascii(raw: bytes) -> str:
-    text = raw.rstrip(b"\x00")
-    if not all(0x20 <= byte < 0x7F for byte in text):
+    text = raw.rstrip(b"\x00").decode("latin-1")
+    if not text.isascii() or not text.isprintable():
         raise Malformed("not printable ASCII, zero-padded on the right", raw)
-    return text.decode("ascii")
+    return text
 
 
 def _date_bytes(value: date) -> bytes:
@@ -96,14 +96,15 @@ class Layout:
         self.size = sum(field.size for field in fields)
         self.forms = frozenset((field.name, field.form) for field in fields)
         self._plan: list[tuple[str, slice, Callable[[bytes], Any]]] = []
-        self._parts: list[tuple[str, int, Callable[[Any, int], bytes]]] = []
+        self._parts: list[tuple[str, int, Callable[[Any, int], bytes], bytes]] = []
+        self._sizes = [field.size for field in fields]
         at = 0
         for field in fields:
             if field.form not in FORMS:
                 raise ValueError(f"layout {name}: field {field.name} has the unknown form {field.form}")
             parse, build = FORMS[field.form]
             self._plan.append((field.name, slice(at, at + field.size), parse))
-            self._parts.append((field.name, field.size, build))
+            self._parts.append((field.name, field.size, build, bytes(field.size)))
             at += field.size
 
     def parse(self, raw: bytes) -> dict[str, Any]:
@@ -120,8 +121,11 @@ class Layout:
 
         Raises Malformed when the length does not fit.
         """
-        if len(raw) != self.size:
-            raise Malformed(f"{self.name} has {len(raw)} bytes, not {self.size}", raw)
+        try:
+            return self.parse(raw)
+        except Malformed:
+            if len(raw) != self.size:
+                raise
         values: dict[str, Any] = {}
         for name, part, parse in self._plan:
             try:
@@ -132,10 +136,10 @@ class Layout:
 
     def build(self, values: Mapping[str, Any]) -> bytes:
         """The record's bytes; a field that `values` does not name, or names as None, is zero. Values must fit."""
-        parts = []
-        for name, size, build in self._parts:
-            value = values.get(name)
-            part = bytes(size) if value is None else build(value, size)
-            assert len(part) == size, f"{self.name}.{name} does not fit {size} bytes"
-            parts.append(part)
+        value_of = values.get
+        parts = [
+            zeros if (value := value_of(name)) is None else build(value, size)
+            for name, size, build, zeros in self._parts
+        ]
+        assert [*map(len, parts)] == self._sizes, f"{self.name}: a value does not fit its field"
         return b"".join(parts)

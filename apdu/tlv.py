@@ -10,15 +10,26 @@ def items(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield (tag, value) of each item at this level. Raises Malformed when lengths do not fit."""
     at, end = 0, len(raw)
     while at < end:
-        if raw[at] in (0x00, 0xFF):  # filler between items, 7816-4 5.2.2.1
-            at += 1
+        tag = raw[at]
+        at += 1
+        if tag in (0x00, 0xFF):  # filler between items, 7816-4 5.2.2.1
             continue
-        tag, at = _tag(raw, at)
-        length, at = _length(raw, at)
-        if at + length > end:
+        if tag & 0x1F == 0x1F:
+            if at >= end or raw[at] & 0x80:
+                raise Malformed("TLV tag is cut off or longer than two bytes", raw)
+            tag = tag << 8 | raw[at]
+            at += 1
+        if at >= end:
+            raise Malformed("TLV length is missing", raw)
+        start, length = at + 1, raw[at]
+        if length >= 0x80:
+            if length != 0x81 or start >= end:
+                raise Malformed("TLV length form is not used on cards", raw)
+            start, length = at + 2, raw[start]
+        at = start + length
+        if at > end:
             raise Malformed("TLV value longer than its field", raw)
-        yield tag, raw[at : at + length]
-        at += length
+        yield tag, raw[start:at]
 
 
 def find(raw: bytes, *path: int) -> bytes | None:
@@ -32,21 +43,3 @@ def find(raw: bytes, *path: int) -> bytes | None:
         else:
             return None
     return raw
-
-
-def _tag(raw: bytes, at: int) -> tuple[int, int]:
-    if raw[at] & 0x1F != 0x1F:
-        return raw[at], at + 1
-    if at + 1 >= len(raw) or raw[at + 1] & 0x80:
-        raise Malformed("TLV tag is cut off or longer than two bytes", raw)
-    return raw[at] << 8 | raw[at + 1], at + 2
-
-
-def _length(raw: bytes, at: int) -> tuple[int, int]:
-    if at >= len(raw):
-        raise Malformed("TLV length is missing", raw)
-    if raw[at] < 0x80:
-        return raw[at], at + 1
-    if raw[at] == 0x81 and at + 1 < len(raw):
-        return raw[at + 1], at + 2
-    raise Malformed("TLV length form is not used on cards", raw)
