@@ -100,7 +100,7 @@ class Journal:
             raise DamagedJournal(f"{path}: {numbers} does not fit {self._last_seq} rows: keep the file, enrol anew")
         self._acknowledged: int = numbers["acknowledged"]
         self._signalled: int = numbers["signalled"]
-        self._numbers_changed = False
+        self._changed: dict[str, int] = {}
         self._drafts = recall.drafts(connection)
         self._cards = recall.cards(connection)
         self._unsent_fen = self._fen(self._acknowledged, self._last_seq)
@@ -162,7 +162,7 @@ class Journal:
         insert = (_INSERT, (seq, raw, head, kind, *columns))
         self._store.commit([insert, *recall.draft_change(seq, event), *self._numbers()])
         self._last_seq, self._head = seq, head
-        self._numbers_changed = False
+        self._changed.clear()
         self._unsent_fen += columns.fen
         self._drafts_changed(row)
         return row
@@ -288,8 +288,7 @@ class Journal:
             with self._store.reading():
                 change = self._fen(*sorted((self._acknowledged, seq)))
             self._unsent_fen += change if seq < self._acknowledged else -change
-            self._acknowledged = seq
-            self._numbers_changed = True
+            self._acknowledged = self._changed["acknowledged"] = seq
 
     def rows(self, after: int, limit_rows: int, limit_bytes: int) -> list[Stored]:
         """The rows after number `after`, in order, as long as both limits allow, but one at least if there is one."""
@@ -339,20 +338,17 @@ class Journal:
         with self._lock:
             assert 0 <= seq <= self._last_seq
             if seq > self._signalled:
-                self._signalled = seq
-                self._numbers_changed = True
+                self._signalled = self._changed["signalled"] = seq
 
     def _numbers(self) -> list[Statement]:
-        if not self._numbers_changed:
-            return []
-        return [(_NUMBER, (self._acknowledged, "acknowledged")), (_NUMBER, (self._signalled, "signalled"))]
+        return [(_NUMBER, (value, name)) for name, value in self._changed.items()]
 
     def flush(self) -> None:
         """Make the numbers durable, if they changed. Raises JournalError."""
         with self._lock:
-            if self._numbers_changed:
+            if self._changed:
                 self._store.commit(self._numbers())
-                self._numbers_changed = False
+                self._changed.clear()
 
     def idle(self) -> None:
         """Nobody in the field: write the numbers and copy a long WAL back. Raises JournalError."""
