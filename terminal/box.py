@@ -1,12 +1,13 @@
 """The composition root: a whole device from its configuration. It alone names concrete drivers."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -16,6 +17,7 @@ from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded, with_last_good
 from config.model import Configuration
 from config.store import load_hot_list, load_pack_files
+from sync.errors import JournalError
 from sync.journal import Journal
 from sync.link import Link
 from sync.record import Alarm
@@ -49,6 +51,17 @@ class Box:
     device: Device
     journal: Journal
     worker: Worker | None
+    alarm: Callable[[str, str], None]
+
+    def reload(self, configuration: Configuration) -> None:
+        """From any thread: take pack and hot list into force between two taps; a damaged one leaves the old in force.
+
+        Raises ConfigError when not even the last good copies can be read.
+        """
+        pack, hot_list = load_tables(configuration)
+        _tell(self.alarm, pack, hot_list)
+        self.device.post(lambda tables: Tables(pack.value, hot_list.value))
+        log.info("from the next tap on: pack %s, hot list %s", pack.value.version, hot_list.value.version)
 
     def close(self) -> None:
         """Stop sending and give the journal back, after the device has stopped."""
@@ -74,15 +87,15 @@ def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool 
     clock = SystemClock(datetime.fromisoformat(last.at) if last else None)
 
     def alarm(what: str, detail: str) -> None:
-        journal.keep(Alarm(what, detail[:200]), *clock.read().stamp())
+        try:
+            journal.keep(Alarm(what, detail[:200]), *clock.read().stamp())
+        except JournalError as trouble:  # whoever raises the alarm goes on: a start, the sync thread
+            log.error("the alarm %s could not be recorded: %s", what, trouble)
 
     worker = None
     if configuration.sync.backend:
         worker = Worker(journal, Link(configuration.sync.backend), lambda versions: None, alarm)
-    for loaded in (pack, hot_list):
-        if loaded.alarm:
-            log.error("%s: %s", loaded.alarm, loaded.trouble)
-            alarm(loaded.alarm, str(loaded.trouble))
+    _tell(alarm, pack, hot_list)
     signals = load_signals()
     plugs = Plugs(
         open_reader=lambda: open_reader(configuration),
@@ -99,7 +112,15 @@ def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool 
     device = Device(configuration, profiles, Tables(pack.value, hot_list.value), desk, plugs)
     if worker is not None:
         worker.start()
-    return Box(device, journal, worker)
+    return Box(device, journal, worker, alarm)
+
+
+def _tell(alarm: Callable[[str, str], None], *given: Loaded[Any]) -> None:
+    """Say and record which input was not taken."""
+    for loaded in given:
+        if loaded.alarm:
+            log.error("%s: %s", loaded.alarm, loaded.trouble)
+            alarm(loaded.alarm, str(loaded.trouble))
 
 
 def load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
@@ -140,9 +161,8 @@ def open_reader(configuration: Configuration) -> ContactlessReader:
     """The contactless reader. Raises ReaderLost."""
     from terminal.drivers import contactless
 
-    reader = contactless.open_reader(configuration.reader.path)
-    logging.getLogger("nfc").setLevel(logging.WARNING)  # on import nfcpy sets its own to INFO: a line an opening
-    return reader
+    logging.getLogger("nfc.clf").setLevel(logging.WARNING)  # it logs each try to open a reader
+    return contactless.open_reader(configuration.reader.path)
 
 
 def open_slot(configuration: Configuration) -> ContactSlot:

@@ -131,6 +131,7 @@ class Device:
             return False
         while card is not None:
             card = self.visit(card, stop)
+            self._read_mail()  # in a queue of riders there is no other gap
         return True
 
     def visit(self, card: Card, stop: threading.Event) -> Card | None:

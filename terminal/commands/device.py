@@ -11,6 +11,10 @@ import click
 
 from config.lastgood import LastGood
 from config.store import load_configuration
+from sync.chain import Identity
+from sync.errors import JournalError, JournalInUse
+from sync.journal import Journal
+from sync.schema import stored_identity
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
 
 PID = "smk.pid"
@@ -59,15 +63,13 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
 
 def _reload(built: Any, configuration: str) -> None:
     """Load pack and hot list; damaged ones leave the old in force. In a thread: a tap may be running."""
-    from terminal import box
 
     def load() -> None:
         try:
-            pack, hot_list = box.load_tables(load_configuration(Path(configuration)).value)
+            built.reload(load_configuration(Path(configuration)).value)
         except Exception as trouble:
             logging.getLogger(__name__).error("not loaded, the old tables stay in force: %s", trouble)
-            return
-        built.device.post(lambda tables: type(tables)(pack.value, hot_list.value))
+            built.alarm("tables_not_taken", str(trouble))
 
     threading.Thread(target=load, daemon=True).start()
 
@@ -77,9 +79,12 @@ def _snapshot(built: Any, data: Path) -> None:
 
     def write() -> None:
         fresh = data / (SNAPSHOT + ".new")
-        fresh.unlink(missing_ok=True)
-        built.journal.snapshot(fresh)
-        fresh.replace(data / SNAPSHOT)
+        try:
+            fresh.unlink(missing_ok=True)
+            built.journal.snapshot(fresh)
+            fresh.replace(data / SNAPSHOT)
+        except (JournalError, OSError) as trouble:
+            logging.getLogger(__name__).error("no snapshot: %s", trouble)
 
     threading.Thread(target=write, daemon=True).start()
 
@@ -91,7 +96,7 @@ def _snapshot(built: Any, data: Path) -> None:
 def enrol(configuration: str, as_json: bool) -> None:
     """Enrol this terminal with its backend: a new epoch, serials that go on.
 
-    Needed once for a new device, and whenever its data directory was lost. A journal that is there is kept aside.
+    Needed once for a new device, and whenever its data directory was lost. A journal of another epoch is kept aside.
     """
     from terminal import box, identity
 
@@ -99,14 +104,32 @@ def enrol(configuration: str, as_json: bool) -> None:
     if not loaded.sync.backend:
         fail("[sync] backend 未配置 · no backend is configured: set [sync] backend")
     data = Path(loaded.terminal.data)
-    if (data / PID).exists():
-        fail("设备正在运行，请先停止 · the device is running: stop it first")
-    whose = identity.enrolled(data, loaded.terminal.number, loaded.sync.backend)
     journal = data / box.JOURNAL
-    if journal.exists():
-        journal.rename(data / f"journal-before-epoch-{whose.epoch}.db")
+    found = _closed(journal)
+    whose = identity.enrolled(data, loaded.terminal.number, loaded.sync.backend)
+    if journal.exists() and found != whose:  # the same: it was begun while the backend was away, and goes on
+        for suffix in ("", "-wal"):
+            part = data / (box.JOURNAL + suffix)
+            if part.exists():
+                part.rename(data / f"journal-before-epoch-{whose.epoch}.db{suffix}")
     answer(
         whose._asdict(),
         as_json,
         lambda: [f"终端 {whose.terminal} 已登记 · enrolled: epoch {whose.epoch}, first serial {whose.first_serial}"],
     )
+
+
+def _closed(journal: Path) -> Identity | None:
+    """Whose journal it is, its rows all in one file, also after a power cut; None for none or a damaged one.
+
+    Raises JournalInUse while the device runs.
+    """
+    try:
+        found = stored_identity(journal)
+        if found is not None:
+            Journal.open(journal, found, "").close()
+        return found
+    except JournalInUse:
+        raise
+    except JournalError:
+        return None
