@@ -184,7 +184,7 @@ class Remote:
         """Pull the PSAM out of its slot."""
         self._do("psam_unplug")
 
-    def psam_plug(self, seconds: float = 5.0) -> bool:
+    def psam_plug(self, seconds: float = 20.0) -> bool:
         """Put it back and wait until pcscd has seen it."""
         return bool(self._do("psam_plug", seconds=seconds))
 
