@@ -309,8 +309,9 @@ class Device:
         self._trouble("psam", why)
 
     def _trouble(self, what: str, why: str) -> None:
-        if what not in self.troubles:
+        if self.troubles.get(what) != why:  # what a tap met, then what to do, when opening it anew has told
             log.error("%s: %s", what, why)
+        if what not in self.troubles:
             self._next_mend = 0.0
         self.troubles[what] = why
         if self.mode is not Mode.CLOSED:

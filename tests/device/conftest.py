@@ -38,9 +38,9 @@ def make_rig(chips: remote.Virtual, backend: Backend, tmp_path: Path) -> Iterato
     """Builds devices; each has a terminal number of its own."""
     rigs: list[Rig] = []
 
-    def make(**changes: Any) -> Rig:
+    def make(folder: Path | None = None, **changes: Any) -> Rig:
         number = next(numbers)
-        folder = tmp_path / f"terminal-{number}"
+        folder = folder or tmp_path / f"terminal-{number}"
         made = configuration(folder, f"{number:08d}", chips.udp_path, backend.address, **changes)
         rigs.append(Rig(chips, backend, made, number * 10_000))
         return rigs[-1]

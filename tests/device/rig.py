@@ -17,7 +17,7 @@ from config.model import Configuration, Face, Psam, Reader, Service, Sync, Tap, 
 from sync.reconcile import BackendBook, JournalBook, Reconciliation, reconcile
 from sync.record import Row, decode
 from sync.schema import read_closed
-from terminal import box
+from terminal import box, ports
 from terminal.books import backend_book, card_books
 from terminal.mode import Mode
 from terminal.ports import Signal, Status
@@ -104,6 +104,7 @@ class Rig:
         self.configuration = configuration
         self.path = Path(configuration.terminal.data) / box.JOURNAL
         self.recorder = Recorder()
+        self.others: list[ports.Face] = []
         self.cards: dict[str, str] = {}
         self._serial = serial
         self.start()
@@ -113,7 +114,7 @@ class Rig:
     def start(self) -> None:
         """Power on."""
         self._stop = threading.Event()
-        self.box = box.build(self.configuration, [self.recorder])
+        self.box = box.build(self.configuration, [*self.others, self.recorder])
         self._thread = threading.Thread(target=self.box.device.run, args=(self._stop,), name="device", daemon=True)
         self._thread.start()
 
