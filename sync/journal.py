@@ -7,6 +7,7 @@ one connection, one fdatasync for each row.
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,7 +19,6 @@ from sync.errors import DamagedJournal, JournalError, JournalFull
 from sync.limits import CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
 from sync.recall import NOBODY, Draft, Recalled, Seen, decoded
 from sync.record import (
-    FINAL_GREY,
     GENESIS,
     Admitted,
     AnyEvent,
@@ -42,7 +42,7 @@ from sync.totals import Totals, count
 
 Clock = Literal["synced", "rtc", "restored", "unknown"]
 
-_INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _NUMBER = "UPDATE number SET value = ? WHERE name = ?"
 
 
@@ -94,14 +94,15 @@ class Journal:
         self._last_seq = last.seq if last else 0
         self._head = last.head if last else GENESIS
         numbers = dict(connection.execute("SELECT name, value FROM number"))
-        if numbers.keys() != {"acknowledged", "signalled"} or not all(
-            isinstance(value, int) and 0 <= value <= self._last_seq for value in numbers.values()
+        told = connection.execute("SELECT signalled FROM row ORDER BY seq DESC LIMIT 1").get
+        if numbers.keys() != {"acknowledged", "signalled", "drafts"} or not all(
+            isinstance(value, int) and 0 <= value <= self._last_seq for value in (*numbers.values(), told or 0)
         ):
             raise DamagedJournal(f"{path}: {numbers} does not fit {self._last_seq} rows: keep the file, enrol anew")
         self._acknowledged: int = numbers["acknowledged"]
-        self._signalled: int = numbers["signalled"]
-        self._changed: dict[str, int] = {}
-        self._drafts = recall.drafts(connection)
+        self._signalled: int = max(numbers["signalled"], told or 0)
+        self._written: dict[str, int] = numbers
+        self._drafts, self._written_drafts = recall.drafts(connection, numbers["drafts"])
         self._cards = recall.cards(connection)
         self._unsent_fen = self._fen(self._acknowledged, self._last_seq)
         self._oldest: tuple[int, str] = (0, "")
@@ -159,12 +160,15 @@ class Journal:
         head = chain(self._head, raw)
         columns = self._columns(event)
         kind = type(event).__struct_config__.tag
-        insert = (_INSERT, (seq, raw, head, kind, *columns))
-        self._store.commit([insert, *recall.draft_change(seq, event), *self._numbers()])
+        insert = (_INSERT, (seq, raw, head, kind, *columns, self._signalled))
+        acknowledged = {"acknowledged": self._acknowledged}
+        self._store.commit([insert, *self._numbers(acknowledged)])
         self._last_seq, self._head = seq, head
-        self._changed.clear()
+        self._written |= acknowledged
         self._unsent_fen += columns.fen
-        self._drafts_changed(row)
+        if isinstance(event, Held):
+            self._cards.add(event.card)
+        recall.follow(self._drafts, row)
         return row
 
     def _columns(self, event: AnyEvent) -> _Columns:
@@ -193,17 +197,6 @@ class Journal:
         row = recall.row_at(self._store.connection, seq)
         assert row is not None and isinstance(row.event, Held)
         return row.event
-
-    def _drafts_changed(self, row: Row) -> None:
-        event = row.event
-        if isinstance(event, Held):
-            self._cards.add(event.card)
-            self._drafts[row.seq] = Draft(row, event, False)
-        elif isinstance(event, Grey) and event.why not in FINAL_GREY:
-            if draft := self._drafts.get(event.held):
-                self._drafts[event.held] = draft._replace(greyed=True)
-        elif isinstance(event, Done | Void | Grey):
-            self._drafts.pop(event.held, None)
 
     # Reading, for a tap
 
@@ -288,7 +281,7 @@ class Journal:
             with self._store.reading():
                 change = self._fen(*sorted((self._acknowledged, seq)))
             self._unsent_fen += change if seq < self._acknowledged else -change
-            self._acknowledged = self._changed["acknowledged"] = seq
+            self._acknowledged = seq
 
     def rows(self, after: int, limit_rows: int, limit_bytes: int) -> list[Stored]:
         """The rows after number `after`, in order, as long as both limits allow, but one at least if there is one."""
@@ -334,21 +327,24 @@ class Journal:
         return self._signalled
 
     def mark_signalled(self, seq: int) -> None:
-        """The outcome of row `seq` was shown. Written with the next row, or by `flush`."""
+        """The outcome of row `seq` was shown. Written beside the next row, or by `flush`."""
         with self._lock:
             assert 0 <= seq <= self._last_seq
-            if seq > self._signalled:
-                self._signalled = self._changed["signalled"] = seq
+            self._signalled = max(self._signalled, seq)
 
-    def _numbers(self) -> list[Statement]:
-        return [(_NUMBER, (value, name)) for name, value in self._changed.items()]
+    def _numbers(self, numbers: Mapping[str, int]) -> list[Statement]:
+        """What writes those numbers that are not written yet."""
+        return [(_NUMBER, (value, name)) for name, value in numbers.items() if self._written[name] != value]
 
     def flush(self) -> None:
-        """Make the numbers durable, if they changed. Raises JournalError."""
+        """Make the numbers and the table of drafts durable, if they changed. Raises JournalError."""
         with self._lock:
-            if self._changed:
-                self._store.commit(self._numbers())
-                self._changed.clear()
+            numbers = {"acknowledged": self._acknowledged, "signalled": self._signalled, "drafts": self._last_seq}
+            if numbers != self._written:
+                drafts = recall.draft_changes(self._written_drafts, self._drafts)
+                self._store.commit([*drafts, *self._numbers(numbers)])
+                self._written = numbers
+                self._written_drafts = {seq: draft.greyed for seq, draft in self._drafts.items()}
 
     def idle(self) -> None:
         """Nobody in the field: write the numbers and copy a long WAL back. Raises JournalError."""

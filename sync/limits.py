@@ -25,7 +25,7 @@ RESERVE_BYTES = 1_048_576
 """An outcome commits five pages of 4 KiB; fifty outcomes of as many open drafts fit into this."""
 
 CHECKPOINT_PAGES = 500
-"""About sixty taps: an idle device copies its WAL back then, so that flash is not written twice for each tap."""
+"""About 120 taps: an idle device copies its WAL back then, so that flash is not written twice for each tap."""
 
 WAL_BYTES = 3_145_728
 """Length that the WAL is given at once: 500 pages of 4 KiB, and a rush hour's 250 before the device is idle again."""

@@ -6,7 +6,7 @@ import apsw
 
 from sync.errors import DamagedJournal
 from sync.limits import RECALL_ROWS_MAX, SEEN_ROWS
-from sync.record import FINAL_GREY, AnyEvent, BadRow, Done, Grey, Held, Row, Void, decode
+from sync.record import FINAL_GREY, BadRow, Done, Grey, Held, Row, Void, decode
 
 
 class Draft(NamedTuple):
@@ -108,25 +108,41 @@ def cards(connection: apsw.Connection) -> set[str]:
     return {card for (card,) in connection.execute("SELECT DISTINCT card FROM row WHERE card IS NOT NULL")}
 
 
-def drafts(connection: apsw.Connection) -> dict[int, Draft]:
-    """Every draft that may still be healed, by the number of its HELD row. Raises DamagedJournal."""
+def drafts(connection: apsw.Connection, through: int) -> tuple[dict[int, Draft], dict[int, bool]]:
+    """Every draft that may still be healed, by the number of its HELD row; and `greyed` of each as the table has it.
+
+    The table holds the drafts of the rows up to number `through`; the rows after it tell the rest. Raises
+    DamagedJournal.
+    """
     found: dict[int, Draft] = {}
     for seq, greyed in connection.execute("SELECT held, greyed FROM draft ORDER BY held"):
         row = row_at(connection, seq)
         if row is None or not isinstance(row.event, Held):
             raise DamagedJournal(f"draft {seq} names no HELD row: verify the journal, enrol a new one")
         found[seq] = Draft(row, row.event, bool(greyed))
-    return found
+    written = {seq: draft.greyed for seq, draft in found.items()}
+    for (raw,) in connection.execute("SELECT raw FROM row WHERE seq > ? ORDER BY seq", (through,)):
+        follow(found, decoded(raw))
+    return found, written
 
 
-def draft_change(seq: int, event: AnyEvent) -> list[tuple[str, tuple[int, ...]]]:
-    """What a row changes in the table of drafts."""
-    match event:
-        case Held():
-            return [("INSERT INTO draft VALUES(?, 0)", (seq,))]
-        case Grey(why=why) if why not in FINAL_GREY:
-            return [("UPDATE draft SET greyed = 1 WHERE held = ?", (event.held,))]
-        case Done() | Void() | Grey():
-            return [("DELETE FROM draft WHERE held = ?", (event.held,))]
-        case _:
-            return []
+def follow(drafts: dict[int, Draft], row: Row) -> None:
+    """Take the next row into the drafts: HELD opens one, an outcome closes it, one closed unhealed stays."""
+    event = row.event
+    if isinstance(event, Held):
+        drafts[row.seq] = Draft(row, event, False)
+    elif isinstance(event, Grey) and event.why not in FINAL_GREY:
+        if draft := drafts.get(event.held):
+            drafts[event.held] = draft._replace(greyed=True)
+    elif isinstance(event, Done | Void | Grey):
+        drafts.pop(event.held, None)
+
+
+def draft_changes(written: dict[int, bool], drafts: dict[int, Draft]) -> list[tuple[str, tuple[int, ...]]]:
+    """What makes the table of drafts, as it was written (number to `greyed`), say what `drafts` says."""
+    closed = [("DELETE FROM draft WHERE held = ?", (seq,)) for seq in written.keys() - drafts.keys()]
+    return closed + [
+        ("INSERT OR REPLACE INTO draft VALUES(?, ?)", (seq, draft.greyed))
+        for seq, draft in drafts.items()
+        if written.get(seq) is not draft.greyed
+    ]

@@ -37,7 +37,8 @@ CREATE TABLE row(
     kind TEXT NOT NULL,
     card TEXT, uid TEXT,
     held INTEGER REFERENCES row(seq),
-    fen INTEGER NOT NULL
+    fen INTEGER NOT NULL,
+    signalled INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX row_card ON row(card, seq) WHERE card IS NOT NULL;
 CREATE INDEX row_lock ON row(uid, seq) WHERE kind IN ('LOCK_TRIED', 'LOCKED');
@@ -45,11 +46,12 @@ CREATE INDEX row_held ON row(held, seq) WHERE held IS NOT NULL;
 CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
 CREATE TRIGGER row_never_changes BEFORE UPDATE ON row BEGIN SELECT raise(ABORT, 'no row changes'); END;
 CREATE TRIGGER row_never_goes BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'no row goes'); END;
--- What can be derived from the rows, kept so that opening need not read them all. `greyed`: closed unhealed.
+-- What can be derived from the rows, kept so that opening need not read them all: only those after number 'drafts'.
+-- `greyed`: closed unhealed.
 CREATE TABLE draft(held INTEGER PRIMARY KEY REFERENCES row(seq), greyed INTEGER NOT NULL) STRICT;
 -- Numbers beside the table of rows.
 CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO number VALUES('acknowledged', 0), ('signalled', 0);
+INSERT INTO number VALUES('acknowledged', 0), ('signalled', 0), ('drafts', 0);
 """
 
 

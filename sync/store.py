@@ -34,10 +34,13 @@ class Store:
             raise JournalBroken(self._broken)
         execute = self.connection.execute
         try:
-            execute("BEGIN IMMEDIATE")
-            for statement, values in statements:
-                execute(statement, values)
-            execute("COMMIT")
+            if len(statements) == 1:  # a transaction of its own
+                execute(*statements[0])
+            else:
+                execute("BEGIN IMMEDIATE")
+                for statement, values in statements:
+                    execute(statement, values)
+                execute("COMMIT")
         except apsw.Error as wrong:
             trouble = said(self.path, wrong)
             try:

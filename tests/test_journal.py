@@ -88,6 +88,24 @@ def test_a_draft_is_open_until_its_outcome_also_after_a_restart(journal: Journal
     again.close()
 
 
+def test_drafts_are_found_after_a_power_cut_wherever_the_last_flush_was(disk: Disk, path: Path) -> None:
+    journal = Journal.open(path, IDENTITY, "boot", disk.name)
+    closed, greyed, written = (hold(journal, counter=number) for number in (17, 18, 19))
+    journal.flush()
+    keep(journal, done(closed))
+    keep(journal, grey(greyed, why=UNHEALED))
+    later = hold(journal, counter=20)
+    for _ in range(2):  # after the rows alone, then after a flush of what they changed
+        found = disk.after_power_cut("none", random.Random(0))
+        again = Journal.open(path, IDENTITY, "boot-2", found.name)
+        drafts = [(draft.row.seq, draft.greyed) for draft in again.open_drafts(HELD.card)]
+        assert drafts == [(greyed, True), (written, False), (later, False)]
+        again.close()
+        found.close()
+        journal.flush()
+    journal.close()
+
+
 def test_a_draft_closed_unhealed_can_still_be_healed_and_a_finally_grey_one_cannot(journal: Journal) -> None:
     unhealed, final = hold(journal), hold(journal, counter=18)
     keep(journal, grey(unhealed, why=UNHEALED))
