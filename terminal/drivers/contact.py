@@ -20,6 +20,7 @@ NO_SERVICE = "pcscd is not running: start it with `.ci/pcscd start` or `systemct
 NO_CHIP = "no chip in the slot: push the PSAM in until it clicks · 卡槽里没有 PSAM 卡"
 MUTE_CHIP = "the chip gives no answer to reset: is it the right way round, is it clean? · PSAM 卡无应答"
 IN_USE = "another program holds the slot: end it, the PSAM belongs to this device alone · 卡槽被其他程序占用"
+LOST_CHIP = "the chip no longer answers: push the PSAM in until it clicks, or change it · PSAM 卡中断，请插紧或更换"
 NO_READER = "is the reader plugged in, and is its name in the configuration? · 请检查读卡器连线和配置中的名称"
 
 
@@ -40,9 +41,9 @@ class PcscWire:
         """
         result, answer = self._send(self._handle, self._header, list(raw))
         if result:
-            raise LinkLost(f"PC/SC: {self._scard.SCardGetErrorMessage(result)}")
+            raise LinkLost(f"PC/SC: {_told(self._scard, result)}")
         if not answer:  # vpcd reports a chip that is pulled out in the middle as an empty answer
-            raise LinkLost("the chip answers nothing")
+            raise LinkLost(LOST_CHIP)
         return bytes(answer)
 
 
@@ -101,6 +102,11 @@ def open_slot(name_part: str, exclusive: bool = True) -> Slot:
 
 
 def _fail(scard: Any, name: str, result: int) -> NoReturn:
+    raise ReaderLost(f"contact slot {name!r}: {_told(scard, result)}")
+
+
+def _told(scard: Any, result: int) -> str:
+    """What PC/SC calls it, and what to do."""
     advice = {
         scard.SCARD_E_NO_SERVICE: NO_SERVICE,
         scard.SCARD_E_SERVICE_STOPPED: NO_SERVICE,
@@ -110,5 +116,9 @@ def _fail(scard: Any, name: str, result: int) -> NoReturn:
         scard.SCARD_W_UNRESPONSIVE_CARD: MUTE_CHIP,
         scard.SCARD_W_UNSUPPORTED_CARD: MUTE_CHIP,
         scard.SCARD_E_SHARING_VIOLATION: IN_USE,
+        # A chip that goes between pcscd's look and ours: it is seen as there, and the exchange fails.
+        scard.SCARD_E_NOT_TRANSACTED: LOST_CHIP,
+        scard.SCARD_F_COMM_ERROR: LOST_CHIP,
+        scard.SCARD_W_RESET_CARD: LOST_CHIP,
     }.get(result, NO_READER)
-    raise ReaderLost(f"contact slot {name!r}: {scard.SCardGetErrorMessage(result)}; {advice}")
+    return f"{scard.SCardGetErrorMessage(result)}; {advice}"
