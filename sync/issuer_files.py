@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from sync.events import Held
 from sync.limits import BLACK_LIST_CARDS_MAX, ISSUER_FILE_LINES_MAX
-from sync.record import Held
 
 LINE_END = "\r\n"
 XF_WIDTH = 149

@@ -16,25 +16,10 @@ import apsw
 from sync import recall
 from sync.chain import Damage, Identity, Stored, check_row
 from sync.errors import DamagedJournal, JournalError, JournalFull
+from sync.events import Admitted, AnyEvent, Done, Grey, Held, Locked, LockTried, Refused, SignOff, SignOn, Void
 from sync.limits import CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
 from sync.recall import NOBODY, Draft, Recalled, Seen, decoded
-from sync.record import (
-    GENESIS,
-    Admitted,
-    AnyEvent,
-    Done,
-    Grey,
-    Held,
-    Locked,
-    LockTried,
-    Refused,
-    Row,
-    SignOff,
-    SignOn,
-    Void,
-    chain,
-    encode,
-)
+from sync.record import GENESIS, Row, chain, encode
 from sync.reserve import Reserve
 from sync.schema import TROUBLES, as_stored, connect, last_stored, said
 from sync.store import Statement, Store

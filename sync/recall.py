@@ -5,8 +5,9 @@ from typing import NamedTuple
 import apsw
 
 from sync.errors import DamagedJournal
+from sync.events import FINAL_GREY, Done, Grey, Held, Void
 from sync.limits import RECALL_ROWS_MAX, SEEN_ROWS
-from sync.record import FINAL_GREY, BadRow, Done, Grey, Held, Row, Void, decode
+from sync.record import BadRow, Row, decode
 
 
 class Draft(NamedTuple):

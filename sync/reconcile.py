@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sync.chain import Identity, Stored, first_damage
-from sync.record import BadRow, Done, Grey, Held, Void, decode
+from sync.events import Done, Grey, Held, Void
+from sync.record import BadRow, decode
 from sync.settlement import PAID
 
 Key = tuple[str, int, int]

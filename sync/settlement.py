@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from sync.record import Held
+from sync.events import Held
 
 
 class State(Enum):

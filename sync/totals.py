@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sync.record import Admitted, Done, Grey, Held, Refused, Row, Void
+from sync.events import Admitted, Done, Grey, Held, Refused, Void
+from sync.record import Row
 
 
 class Totals(NamedTuple):

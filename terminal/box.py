@@ -18,9 +18,9 @@ from config.lastgood import LastGood, Loaded, with_last_good
 from config.model import Configuration
 from config.store import load_hot_list, load_pack_files
 from sync.errors import JournalError
+from sync.events import Alarm
 from sync.journal import Journal
 from sync.link import Link
-from sync.record import Alarm
 from sync.worker import Worker
 from tariffs.faults import PackFaults
 from tariffs.pack import Pack, parse_pack

@@ -12,20 +12,8 @@ from apdu.script import Script, Slot, Wire, run
 from config.hotlist import HotList
 from config.model import Configuration
 from sync.errors import JournalError
+from sync.events import UNHEALED, Admitted, Alarm, AnyEvent, Done, Grey, Held, LockTried, Service, SignOff, SignOn
 from sync.journal import Journal
-from sync.record import (
-    UNHEALED,
-    Admitted,
-    Alarm,
-    AnyEvent,
-    Done,
-    Grey,
-    Held,
-    LockTried,
-    Service,
-    SignOff,
-    SignOn,
-)
 from sync.totals import Totals
 from tariffs.verdict import Reason
 from terminal import duty

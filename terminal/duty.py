@@ -6,7 +6,7 @@ from datetime import datetime
 
 from config.model import Duty
 from config.model import Service as Defaults
-from sync.record import Service
+from sync.events import Service
 
 
 @dataclass(frozen=True, slots=True)

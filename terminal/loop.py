@@ -19,7 +19,7 @@ from apdu.script import Slot, Wire, run
 from config.hotlist import HotList
 from config.model import Configuration
 from sync.errors import JournalError
-from sync.record import Alarm, Started
+from sync.events import Alarm, Started
 from tariffs.pack import Pack
 from tariffs.verdict import Reason
 from terminal.desk import Desk

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.record import Done, Held, Refused, Row, SignOff, SignOn
+from sync.events import Done, Held, Refused, SignOff, SignOn
+from sync.record import Row
 from sync.totals import Totals, count
 from terminal.signal import yuan
 

@@ -20,7 +20,7 @@ from apdu.purse.lock import lock
 from apdu.purse.read import Purse, read, select
 from apdu.script import Script
 from sync.errors import JournalError
-from sync.record import Admitted, Alarm, AnyEvent, Done, Grey, Held, Locked, LockTried, Refused, Service, Void
+from sync.events import Admitted, Alarm, AnyEvent, Done, Grey, Held, Locked, LockTried, Refused, Service, Void
 from tariffs.asks import Ride
 from tariffs.decide import decide
 from tariffs.pack import Pack

@@ -11,7 +11,7 @@ from apdu.profile import Profile
 from apdu.purse.debit import COMPOSITE, SIMPLE, Draft, Opened
 from apdu.purse.heal import Open
 from apdu.purse.read import Purse
-from sync.record import Held, Service
+from sync.events import Held, Service
 from tariffs.pack import Pack
 from tariffs.terms import Terms
 from tariffs.verdict import Charge

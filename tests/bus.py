@@ -16,8 +16,9 @@ from config.hotlist import HotList
 from config.model import Configuration, Duty, Psam, Service, Tariff, Terminal
 from config.store import load_pack_files
 from sync.chain import Identity
+from sync.events import AnyEvent, Held
 from sync.journal import Journal
-from sync.record import AnyEvent, Held, decode
+from sync.record import decode
 from tariffs.pack import parse_pack
 from terminal.desk import Desk
 from terminal.drivers.clock import CHINA

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from sync.chain import Identity
-from sync.record import Done, Grey, Held, Refused, Service, Void
+from sync.events import Done, Grey, Held, Refused, Service, Void
 
 IDENTITY = Identity("00330401", 1, 1)
 AT = "2024-05-06T07:08:09+08:00"

@@ -16,7 +16,8 @@ from sync.backend.keys import KeyFile
 from sync.backend.report import report
 from sync.backend.service import Backend
 from sync.batch import Batch, heads
-from sync.record import GENESIS, AnyEvent, Held, Row, encode
+from sync.events import AnyEvent, Held
+from sync.record import GENESIS, Row, encode
 from sync.session import Answer
 from sync.settlement import tac_data
 from tests.rows import AT, held

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sync.backend.report import terminals
 from sync.backend.service import Backend, CannotEnrol
 from sync.batch import heads
+from sync.events import Locked
 from sync.limits import SERIAL_GAP
-from sync.record import GENESIS, Locked, Row, encode
+from sync.record import GENESIS, Row, encode
 from tests.rows import AT, HELD, done, held, refused
 from tests.serving import KEYS, NOW, Terminal, alarms, counts, found, tac_of
 

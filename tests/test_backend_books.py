@@ -10,8 +10,8 @@ import pytest
 from sync.backend.keys import verifies
 from sync.backend.report import consumption, lock_report
 from sync.backend.service import Backend
+from sync.events import UNHEALED, Alarm, Grey, Locked, LockTried
 from sync.issuer_files import parse_xf
-from sync.record import UNHEALED, Alarm, Grey, Locked, LockTried
 from tests.rows import HELD, done, grey, held, void
 from tests.serving import KEYS, NOW, Terminal, alarms, counts, found, members, tac_of
 

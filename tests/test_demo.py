@@ -12,7 +12,8 @@ from typing import Any
 import apsw
 import pytest
 
-from sync.record import Done, Held, chain, decode, encode
+from sync.events import Done, Held
+from sync.record import chain, decode, encode
 from sync.schema import read_closed
 from tests.pcscd_fixture import real_pcscd
 

@@ -9,9 +9,10 @@ import pytest
 
 from sync.chain import Identity
 from sync.errors import JournalError
+from sync.events import UNHEALED, Admitted, Alarm, Locked, LockTried, SignOff, SignOn
 from sync.journal import Journal
 from sync.limits import CHECKPOINT_PAGES, ROW_BYTES_MAX
-from sync.record import GENESIS, UNHEALED, Admitted, Alarm, Locked, LockTried, SignOff, SignOn
+from sync.record import GENESIS
 from tests import journals
 from tests.disk import Disk
 from tests.journals import hold, keep, reopened

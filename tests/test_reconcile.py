@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sync.backend.service import Backend
 from sync.batch import heads
 from sync.chain import Identity, Stored
+from sync.events import UNHEALED, Held
 from sync.reconcile import BackendBook, BackendCharge, CardBook, JournalBook, Key, Reconciliation, Sums, reconcile
-from sync.record import GENESIS, UNHEALED, Held, decode
+from sync.record import GENESIS, decode
 from terminal.books import backend_book
 from tests.rows import HELD, done, grey, void
 from tests.serving import KEYS, NOW, Terminal, tac_of

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.events import AnyEvent, Event
 from sync.limits import ROW_BYTES_MAX
-from sync.record import GENESIS, AnyEvent, BadRow, Event, Row, chain, decode, encode
+from sync.record import GENESIS, BadRow, Row, chain, decode, encode
 from tests.rows import AT, HELD, done, held
 
 ROW = Row("00330401", 1, 1, 1, AT, "rtc", "boot", 5, HELD)

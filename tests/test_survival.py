@@ -9,7 +9,8 @@ import pytest
 from apdu.virtual import remote
 from apdu.virtual.spec import CardSpec
 from sync.errors import JournalInUse
-from sync.record import Done, Held, decode
+from sync.events import Done, Held
+from sync.record import decode
 from terminal import box
 from terminal.demo.cast import DRIVER
 from terminal.demo.stage import Stage

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from sync.errors import JournalBroken, JournalFull
-from sync.record import Done, Held, Locked
+from sync.events import Done, Held, Locked
 from tariffs.verdict import Reason, Warning
 from terminal.ports import Medium
 from tests.bus import Bus, card, driver, paid_fen

@@ -1,8 +1,6 @@
 """Drivers sign on and off by card; taps are booked under the duty that runs."""
 
-
-
-from sync.record import SignOff, SignOn
+from sync.events import SignOff, SignOn
 from tariffs.verdict import Reason
 from tests.bus import DRIVER, OTHER_DRIVER, Bus, card, driver
 

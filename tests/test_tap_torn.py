@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.record import Admitted, Done, Grey, Held, Void
+from sync.events import Admitted, Done, Grey, Held, Void
 from tariffs.verdict import Reason
 from tests.bus import Bus, card, driver, paid_fen, pay_on_another_bus
 from tests.chips import ISSUER_SHANGHAI, ChipWire

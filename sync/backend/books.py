@@ -5,8 +5,9 @@ from typing import Any
 from sqlite_utils import Database
 
 from sync.backend.keys import TacKeys, UnknownScheme, verifies
+from sync.events import Alarm, Done, Grey, Held, Locked, Void
 from sync.issuer_files import BadFile, build_xf_line, xf_line
-from sync.record import Alarm, BadRow, Done, Grey, Held, Locked, Row, Void, decode
+from sync.record import BadRow, Row, decode
 from sync.settlement import PAID, Ground, Load, Record, State, settle
 
 Key = tuple[str, int, int]

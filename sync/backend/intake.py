@@ -13,8 +13,9 @@ from sqlite_utils import Database
 from sync.backend.books import enter, raise_alarm, settle_card
 from sync.backend.keys import TacKeys
 from sync.batch import Batch, heads
+from sync.events import Done, Grey, Held, Locked, Void
 from sync.limits import COUNTER_MAX, MONEY_MAX_FEN
-from sync.record import BadRow, Done, Grey, Held, Locked, Row, Void, decode
+from sync.record import BadRow, Row, decode
 
 CONFLICT = "other bytes under the same number"
 BROKEN = "the hash chain breaks"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from apdu import crypto
-from sync.record import Held
+from sync.events import Held
 from sync.settlement import tac_data
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from sync.events import Held
 from sync.issuer_files import BadFile, XfLine, build_lock_report, build_xf, build_xf_line, xf_line
 from sync.limits import REPORT_ALARMS_MAX, REPORT_CARDS_MAX
-from sync.record import Held, decode
+from sync.record import decode
 
 # A grey charge is told apart by what it came to; `unproven` ones were DONE for the terminal, with a wrong TAC.
 _OUTCOME = """case when state != 'grey' then state

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from apdu.virtual.spec import HOLDER_KINDS, CardSpec
+from sync.events import Done, Held
 from sync.journal import Journal
 from sync.link import Link
-from sync.record import Done, Held
 from sync.worker import Worker
 from terminal.box import JOURNAL
 from terminal.demo.stage import MERCHANT, OTHER_TERMINAL, Stage

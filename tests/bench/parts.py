@@ -9,8 +9,8 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from sync.chain import Identity
+from sync.events import Done, Held
 from sync.journal import Journal
-from sync.record import Done, Held
 from tariffs.decide import decide
 from tests.bench.bare import Database
 from tests.bench.figures import Figure, median, p99

@@ -9,7 +9,8 @@ from typing import Any
 from apdu.virtual import remote
 from apdu.virtual.spec import CardSpec
 from config.model import Configuration, Face, Psam, Reader, Service, Sync, Tap, Tariff, Terminal
-from sync.record import Held, decode
+from sync.events import Held
+from sync.record import decode
 from terminal import box
 from terminal.loop import Device
 from terminal.ports import Card, ContactlessReader, Signal, Status

@@ -13,8 +13,8 @@ import pytest
 
 from apdu.virtual.timing import Timing
 from sync.errors import JournalFull
+from sync.events import Alarm
 from sync.journal import Journal
-from sync.record import Alarm
 from tests.device.rig import Rig, eventually
 
 ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]

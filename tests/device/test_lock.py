@@ -11,7 +11,7 @@ from apdu.purse.read import Purse, select
 from apdu.script import Slot, run
 from config.hotlist import HotList, build
 from config.model import HotListFile
-from sync.record import Locked, LockTried
+from sync.events import Locked, LockTried
 from terminal.box import load_profiles, open_reader
 from terminal.drivers.clock import CHINA
 from tests.device.rig import Rig, eventually

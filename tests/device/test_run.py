@@ -19,7 +19,8 @@ from apdu.virtual.timing import Timing
 from config import parse
 from config.hotlist import HotList, build
 from config.model import Configuration, HotListFile, Psam, Reader, Tariff
-from sync.record import Alarm, AnyEvent, Done, Held, Refused, decode
+from sync.events import Alarm, AnyEvent, Done, Held, Refused
+from sync.record import decode
 from sync.schema import read_closed
 from terminal.drivers.clock import CHINA
 from tests.device.process import Running, send_all, smk

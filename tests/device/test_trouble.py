@@ -9,7 +9,7 @@ import pytest
 
 from apdu.virtual import remote
 from config.model import Reader
-from sync.record import Done
+from sync.events import Done
 from terminal import loop
 from tests.device.rig import Rig, eventually
 

@@ -1,0 +1,42 @@
+"""Journal events, one file a domain. A new event is listed here once; the row's codec takes the union from here."""
+
+from sync.events.device import Alarm, Started
+from sync.events.event import Event
+from sync.events.lock import Locked, LockTried
+from sync.events.ride import FINAL_GREY, UNHEALED, Admitted, Done, Grey, Held, Refused, Void
+from sync.events.shift import Service, SignOff, SignOn
+
+__all__ = [
+    "FINAL_GREY",
+    "UNHEALED",
+    "Admitted",
+    "Alarm",
+    "AnyEvent",
+    "Done",
+    "Event",
+    "Grey",
+    "Held",
+    "LockTried",
+    "Locked",
+    "Refused",
+    "Service",
+    "SignOff",
+    "SignOn",
+    "Started",
+    "Void",
+]
+
+AnyEvent = (
+    Held
+    | Done
+    | Void
+    | Grey
+    | Refused
+    | Admitted
+    | LockTried
+    | Locked
+    | SignOn
+    | SignOff
+    | Started
+    | Alarm
+)
