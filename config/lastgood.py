@@ -5,21 +5,17 @@ plain zip of its files. A new one is written beside them, made durable, and move
 leaves at least one whole generation.
 """
 
-import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from config.durable import sync_folder, telling, write_durably, zipped
 from config.errors import ConfigError
 from config.files import read_file, unzipped
 from config.limits import GENERATION_BYTES_MAX
 
 T = TypeVar("T")
-
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal files give equal copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +48,14 @@ class LastGood:
         current = self._copy(name, "current")
         if current == files:
             return
-        try:
+        with telling(self.folder, "保存副本失败", "the good copy could not be kept"):
             self.folder.mkdir(parents=True, exist_ok=True)
             fresh = self._path(name, "new")
-            with fresh.open("wb") as file:
-                file.write(_zipped(files))
-                file.flush()
-                os.fsync(file.fileno())
+            write_durably(fresh, zipped(files))
             if current is not None:  # a damaged one never takes the place of the previous
                 self._path(name, "current").replace(self._path(name, "previous"))
             fresh.replace(self._path(name, "current"))
-            _sync(self.folder)
-        except OSError as wrong:
-            zh, en = f"保存副本失败：{wrong.strerror}", f"the good copy could not be kept: {wrong.strerror}"
-            zh_do, en_do = "检查数据目录的权限和剩余空间", "check the data directory's permissions and free space"
-            raise ConfigError(str(self.folder), zh, en, zh_do, en_do) from wrong
+            sync_folder(self.folder)
 
     def _copy(self, name: str, generation: str) -> dict[str, bytes] | None:
         path = self._path(name, generation)
@@ -111,20 +100,3 @@ def with_last_good(
         except (ConfigError, ValueError):
             continue
     raise trouble
-
-
-def _zipped(files: Mapping[str, bytes]) -> bytes:
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, _NO_TIME), files[name])
-    return buffer.getvalue()
-
-
-def _sync(folder: Path) -> None:
-    """Make the folder's entries durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

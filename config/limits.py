@@ -44,3 +44,9 @@ PACK_NAME_MAX = 120
 
 GENERATION_BYTES_MAX = max(PACK_BYTES_MAX, HOT_LIST_BYTES_MAX) + 1024 * 1024
 """A kept copy: the largest thing that is kept, and the zip's own entries."""
+
+EDITIONS_WAITING_MAX = 16
+"""Packs that wait on a device: one for each month of a year ahead, and some that were loaded in vain."""
+
+SHELF_STATE_BYTES_MAX = 16 * 1024
+"""What holds, in JSON: 18 editions of 200 bytes each, and room."""

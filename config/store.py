@@ -75,7 +75,14 @@ def load_pack_files(place: str) -> dict[str, bytes]:
             raise ConfigError("tariff.pack", zh, en, zh_do, en_do)
         return read_folder(packs / name)
     path = Path(place)
-    return read_folder(path) if path.is_dir() else read_zip(path)
+    return read_folder(path) if path.is_dir() else _without_wrapper(read_zip(path))
+
+
+def _without_wrapper(files: dict[str, bytes]) -> dict[str, bytes]:
+    """A zip that was made of a folder holds that folder; the pack is what lies in it."""
+    if len({name.partition("/")[0] for name in files}) != 1 or not all("/" in name for name in files):
+        return files
+    return {name.partition("/")[2]: raw for name, raw in files.items()}
 
 
 def _loaded(

@@ -16,12 +16,17 @@ class Fault:
     zh: str
     en: str
 
-    def text(self, language: str = "en") -> str:
-        """The fault in one line; `language` "zh" or "en"."""
+    @property
+    def where(self) -> str:
+        """File, line, field and value, as far as they are known."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         found = f" {self.field}" if self.field else ""
         found += f' = "{self.value}"' if self.value else ""
-        return f"{place}{found}：{self.zh}" if language == "zh" else f"{place}{found}: {self.en}"
+        return place + found
+
+    def text(self, language: str = "en") -> str:
+        """The fault in one line; `language` "zh" or "en"."""
+        return f"{self.where}：{self.zh}" if language == "zh" else f"{self.where}: {self.en}"
 
 
 class PackFaults(ValueError):

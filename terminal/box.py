@@ -1,7 +1,7 @@
 """The composition root: a whole device from its configuration. It alone names concrete drivers."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -12,25 +12,24 @@ from typing import Any
 import apsw
 
 from apdu.profile import Profile, parse_profiles
-from config.errors import ConfigError
 from config.hotlist import HotList
-from config.lastgood import LastGood, Loaded, with_last_good
+from config.lastgood import LastGood, Loaded
 from config.model import Configuration
-from config.store import load_hot_list, load_pack_files
+from config.store import load_hot_list
 from sync.errors import JournalError
 from sync.events import Alarm
 from sync.journal import Journal
 from sync.link import Link
 from sync.worker import Worker
-from tariffs.faults import PackFaults
-from tariffs.pack import Pack, parse_pack
-from terminal import identity, translate
+from tariffs.pack import Pack
+from terminal import identity
 from terminal.desk import Desk
 from terminal.drivers.clock import SystemClock
 from terminal.faces.fan import Fan
 from terminal.faces.table import load_signals
 from terminal.loop import Device, Plugs, Tables
 from terminal.mode import Mode
+from terminal.packs import Turn, load_pack
 from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
 from terminal.signal import Signals
 from terminal.tap import Outcome
@@ -62,6 +61,10 @@ class Box:
         _tell(self.alarm, pack, hot_list)
         self.device.post(lambda tables: Tables(pack.value, hot_list.value))
         log.info("from the next tap on: pack %s, hot list %s", pack.value.version, hot_list.value.version)
+
+    def at_next_trip(self, switch: Callable[[], Pack | None]) -> None:
+        """From any thread: have `switch` called between two trips; the pack that it gives, if any, takes force."""
+        self.device.post(lambda tables: Tables(switch() or tables.pack, tables.hot_list), between_trips=True)
 
     def close(self) -> None:
         """Stop sending and give the journal back, after the device has stopped."""
@@ -105,6 +108,7 @@ def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool 
         signal=lambda outcome: told(signals, outcome),
         status=lambda device: status(device, worker),
         on_tap=worker.wake if worker else lambda: None,
+        on_idle=lambda day: turn.look(day),
         software=software(),
         sqlite=apsw.sqlite_lib_version(),
     )
@@ -112,7 +116,10 @@ def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool 
     device = Device(configuration, profiles, Tables(pack.value, hot_list.value), desk, plugs)
     if worker is not None:
         worker.start()
-    return Box(device, journal, worker, alarm)
+    built = Box(device, journal, worker, alarm)
+    turn = Turn(configuration, profiles, lambda: built.reload(configuration), built.at_next_trip, alarm)
+    turn.take(clock.read().at.date())  # what is due holds from the first tap on
+    return built
 
 
 def _tell(alarm: Callable[[str, str], None], *given: Loaded[Any]) -> None:
@@ -134,25 +141,7 @@ def load_tables(configuration: Configuration, keep: bool = True) -> tuple[Loaded
     in for a damaged one. Raises ConfigError.
     """
     good = LastGood(Path(configuration.terminal.data) / "good") if keep else None
-    place = configuration.tariff.pack
-    profiles = load_profiles(configuration.cards.profiles)
-
-    def parse(files: Mapping[str, bytes]) -> Pack:
-        parsed = parse_pack(files)
-        if too_long := translate.unfit(parsed, profiles):
-            listed = ", ".join(too_long[:10])
-            zh, en = f"卡内记录放不下：{listed}", f"does not fit the records of the cards: {listed}"
-            raise ConfigError(place, zh, en, "缩短线路号或 leg_group_id", "shorten the route_id or leg_group_id")
-        return parsed
-
-    try:
-        pack = (
-            with_last_good("pack", place, good, lambda: load_pack_files(place), parse)
-            if good
-            else Loaded(parse(load_pack_files(place)))
-        )
-    except PackFaults as wrong:
-        raise ConfigError.refused(place, wrong) from wrong
+    pack = load_pack(configuration, load_profiles(configuration.cards.profiles), good)
     file = configuration.hot_list.file
     return pack, load_hot_list(Path(file), good) if file else Loaded(NO_HOT_LIST)
 

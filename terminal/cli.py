@@ -11,7 +11,7 @@ COMMANDS = {
     "psam": "chips:psam",
     "check": "checks:check",
     "config": "checks:config",
-    "pack": "checks:pack",
+    "pack": "packs:pack",
     "hotlist": "checks:hotlist",
     "profiles": "checks:profiles",
     "journal": "books:journal",

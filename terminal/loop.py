@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from queue import Empty, Full, Queue
 
 from apdu.command import Command
@@ -39,6 +40,10 @@ class Tables:
     hot_list: HotList
 
 
+Change = Callable[[Tables], Tables]
+"""What swaps the tables."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plugs:
     """How the device reaches the world; `terminal.box` fills them in."""
@@ -50,6 +55,7 @@ class Plugs:
     signal: Callable[[Outcome], Signal]
     status: Callable[["Device"], Status]
     on_tap: Callable[[], None]
+    on_idle: Callable[[date], None]
     software: str
     sqlite: str
 
@@ -67,7 +73,8 @@ class Device:
         self.plugs = plugs
         self.mode = Mode.STARTING
         self.troubles: dict[str, str] = {}
-        self._mailbox: Queue[Callable[[Tables], Tables]] = Queue(MAILBOX_MAX)
+        self._mailbox: Queue[tuple[Change, bool]] = Queue(MAILBOX_MAX)
+        self._at_next_trip: tuple[str, Change] | None = None
         self._reader: ContactlessReader | None = None
         self._slot: ContactSlot | None = None
         self._unclear = 0
@@ -95,10 +102,14 @@ class Device:
         """The PC/SC reader that holds the PSAM, "" when there is none."""
         return self._slot.name if self._slot else ""
 
-    def post(self, change: Callable[[Tables], Tables]) -> bool:
-        """From any thread: have `change` swap the tables in the next gap between taps. False: the mailbox is full."""
+    def post(self, change: Change, between_trips: bool = False) -> bool:
+        """From any thread: have `change` swap the tables in the next gap between taps. False: the mailbox is full.
+
+        `between_trips`: in the next gap in which no driver is signed on, or another trip has begun; of several such
+        changes that wait only the last is made.
+        """
         try:
-            self._mailbox.put_nowait(change)
+            self._mailbox.put_nowait((change, between_trips))
         except Full:
             return False
         return True
@@ -258,6 +269,7 @@ class Device:
                 self._slot.wire.transmit(challenge.to_bytes())
             except ApduError as lost:
                 self._lose_psam(str(lost))
+        self.plugs.on_idle(moment.at.date())
         self.plugs.face.idle(self.plugs.status(self))
 
     def _try(self, what: str, open_it: Callable[[], None], needed: bool) -> None:
@@ -330,9 +342,21 @@ class Device:
         self.desk.keep(Started(plugs.software, plugs.sqlite, self._reader.name, self._slot.name, psam))
 
     def _read_mail(self) -> None:
-        try:
-            while True:
-                self.tables = self._mailbox.get_nowait()(self.tables)
-                self.desk.hot_list = self.tables.hot_list
-        except Empty:
-            return
+        duty = self.desk.duty
+        while True:
+            try:
+                change, between_trips = self._mailbox.get_nowait()
+            except Empty:
+                break
+            if between_trips:
+                self._at_next_trip = duty.trip, change
+            else:
+                self._swap(change)
+        if self._at_next_trip is not None and (not duty.driver or duty.trip != self._at_next_trip[0]):
+            change = self._at_next_trip[1]
+            self._at_next_trip = None
+            self._swap(change)
+
+    def _swap(self, change: Change) -> None:
+        self.tables = change(self.tables)
+        self.desk.hot_list = self.tables.hot_list

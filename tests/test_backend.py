@@ -242,5 +242,3 @@ def test_a_row_of_another_place_or_serial_is_set_aside(backend: Backend, termina
 def test_an_outcome_without_its_draft_is_an_alarm(backend: Backend, terminal: Terminal) -> None:
     terminal.add(refused(), done(1))
     assert terminal.send().quarantined == [] and alarms(backend) == ["outcome_without_draft"]
-
-

@@ -61,7 +61,9 @@ def _request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "http://[::1]:80", "http://localhost", "https://bus.example"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:80", "http://[::1]:80", "http://localhost", "https://bus.example"]
+)
 def test_addresses_that_are_safe_are_taken(address: str) -> None:
     assert Link(address).address == address
 

@@ -25,7 +25,7 @@ FUNCTION_LINES_MAX = 60
 # Pure modules in rooms that are not pure as a whole, as apdu and tariffs are.
 PURE_MODULES = (
     *(f"sync.{name}" for name in ("record", "batch", "session", "retry", "settlement", "issuer_files", "reconcile")),
-    *(f"config.{name}" for name in ("model", "parse", "hotlist")),
+    *(f"config.{name}" for name in ("editions", "model", "parse", "hotlist")),
     *(f"terminal.{name}" for name in ("tap", "translate", "duty", "mode", "signal", "report")),
 )
 

@@ -192,7 +192,8 @@ def test_a_power_cut_at_any_step_leaves_a_whole_copy(
 
         return act
 
-    for place, name in ((lastgood, "_zipped"), (os, "fsync"), (lastgood, "_sync"), (Path, "replace"), (Path, "mkdir")):
+    steps = ((lastgood, "zipped"), (os, "fsync"), (lastgood, "sync_folder"), (Path, "replace"), (Path, "mkdir"))
+    for place, name in steps:
         monkeypatch.setattr(place, name, cutting(getattr(place, name)))
     if step < 7:
         with pytest.raises(Cut):
@@ -231,6 +232,11 @@ def test_a_folder_and_a_zip_of_it_are_the_same_pack(tmp_path: Path) -> None:
     wanted = {"agency.txt": b"a", "2024/stops.txt": b"b"}
     assert load_pack_files(str(tmp_path / "pack")) == wanted
     assert load_pack_files(str(pack_zip(tmp_path / "pack.zip", members))) == wanted
+
+
+def test_a_zip_made_of_a_folder_is_that_folders_pack(tmp_path: Path) -> None:
+    path = pack_zip(tmp_path / "pack.zip", {"mine/agency.txt": b"a", "mine/2024/stops.txt": b"b"})
+    assert load_pack_files(str(path)) == {"agency.txt": b"a", "2024/stops.txt": b"b"}
 
 
 def test_a_built_in_pack_that_does_not_exist_names_those_that_do(

@@ -180,9 +180,7 @@ def test_an_outcome_that_cannot_be_written_is_accepted_kept_and_written_later(
     assert bus.kinds() == ["HELD", "DONE", "HELD", "DONE"] and not bus.desk.unwritten
 
 
-def test_an_outcome_that_was_written_after_all_is_not_written_twice(
-    bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_outcome_that_was_written_after_all_is_not_written_twice(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = bus.journal.keep
 
     def writes_and_fails(*given: Any) -> None:

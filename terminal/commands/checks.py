@@ -1,11 +1,10 @@
-"""Commands that check what a technician brings, before it takes force: check, config, pack, hotlist, profiles."""
+"""Commands that check what a technician brings, before it takes force: check, config, hotlist, profiles."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
+from terminal.commands.say import answer, as_json, configuration_file, speaking
 
 
 @click.command(short_help="Check a configuration and all it names.")
@@ -52,37 +51,6 @@ def config_check(configuration: str) -> None:
 
     load_configuration(Path(configuration))
     click.echo("配置可用 · the configuration is good")
-
-
-@click.group(short_help="Tariff packs.")
-def pack() -> None:
-    """Tariff packs: a folder, a zip, or builtin:NAME."""
-
-
-@pack.command("check")
-@click.argument("place")
-@as_json
-@speaking
-def pack_check(place: str, as_json: bool) -> None:
-    """Tell all faults of the pack at once, each with file, line, value and the rule broken."""
-    parsed = _pack(place)
-    lines = [f"票价包可用 · the pack is good: {parsed.version}, in force from {parsed.in_force_from}"]
-    if parsed.unverified:
-        lines.append(f"其中 {len(parsed.unverified)} 项未经核实 · values flagged unverified:")
-        lines += [f"  {file}:{line} {what}" for file, line, what in parsed.unverified]
-    shown = {"version": parsed.version, "in_force_from": parsed.in_force_from, "unverified": parsed.unverified}
-    answer(shown, as_json, lambda: lines)
-
-
-def _pack(place: str) -> Any:
-    from config.store import load_pack_files
-    from tariffs.faults import PackFaults
-    from tariffs.pack import parse_pack
-
-    try:
-        return parse_pack(load_pack_files(place))
-    except PackFaults as faults:
-        fail("\n".join(line for fault in faults.faults for line in (fault.text("zh"), fault.text("en"))))
 
 
 @click.group()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from config.lastgood import LastGood
+from config.model import Configuration
 from config.store import load_configuration
 from sync.chain import Identity
 from sync.errors import JournalError, JournalInUse
@@ -32,7 +33,8 @@ GOOD = ".smk-good"
 def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> None:
     """Run the device on the readers that CONFIGURATION names, until Ctrl-C or SIGTERM.
 
-    SIGHUP loads tariff pack and hot list anew between two taps; SIGUSR1 writes a snapshot of the journal.
+    SIGHUP loads pack and hot list anew between two taps; SIGUSR1 writes a snapshot of the journal. Packs that a
+    technician loads (smk pack --help) take their turn without a signal.
     """
     from terminal import box
 
@@ -72,6 +74,15 @@ def _reload(built: Any, configuration: str) -> None:
             built.alarm("tables_not_taken", str(trouble))
 
     threading.Thread(target=load, daemon=True).start()
+
+
+def is_running(configuration: Configuration) -> bool:
+    """Whether a device runs on this configuration's data."""
+    try:
+        os.kill(int((Path(configuration.terminal.data) / PID).read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _snapshot(built: Any, data: Path) -> None:

@@ -42,9 +42,11 @@ def speaking(command: Callable[P, R]) -> Callable[P, R]:
         from sync.link import BadAddress, LinkDown
         from terminal.ports import ReaderLost
 
-        known = (ApduError, BadAddress, BadProfile, ConfigError, JournalError, LinkDown, ReaderLost)
+        known = (ApduError, BadAddress, BadProfile, JournalError, LinkDown, ReaderLost)
         try:
             return command(*args, **kwargs)
+        except ConfigError as trouble:
+            fail(f"{trouble.text('zh')}\n{trouble.text('en')}")
         except known as trouble:
             fail(f"{type(trouble).__name__}: {trouble}")
 

@@ -160,9 +160,7 @@ def test_on_a_full_disk_nobody_pays_and_everybody_is_told_until_there_is_room(ri
     assert rig.books().balanced
 
 
-def test_a_disk_that_fills_up_between_debit_and_close_takes_the_outcome_from_the_reserve(
-    rig: Rig, disk: Disk
-) -> None:
+def test_a_disk_that_fills_up_between_debit_and_close_takes_the_outcome_from_the_reserve(rig: Rig, disk: Disk) -> None:
     card = rig.card()
     rig.remote.wtx(59, ins="54")
     rig.remote.timing(Timing(card_ms={0x54: 220}))

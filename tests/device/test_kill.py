@@ -78,8 +78,6 @@ def test_after_ten_kills_in_taps_the_books_agree(chips: remote.Virtual, backend:
 
 
 @pytest.mark.drill
-def test_after_a_hundred_kills_in_taps_the_books_agree(
-    chips: remote.Virtual, backend: Backend, tmp_path: Path
-) -> None:
+def test_after_a_hundred_kills_in_taps_the_books_agree(chips: remote.Virtual, backend: Backend, tmp_path: Path) -> None:
     events = survives(chips, backend, tmp_path, 100, 8_002)
     assert sum(isinstance(event, Done) and event.by == "prove" for event in events) >= 5  # killed in the DEBIT itself

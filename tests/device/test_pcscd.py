@@ -88,9 +88,7 @@ def pcscd(tmp_path: Path) -> Iterator[Pcscd]:
         made.stop()
 
 
-def test_a_device_survives_a_restart_of_pcscd_idle_and_in_a_tap(
-    pcscd: Pcscd, backend: Backend, tmp_path: Path
-) -> None:
+def test_a_device_survives_a_restart_of_pcscd_idle_and_in_a_tap(pcscd: Pcscd, backend: Backend, tmp_path: Path) -> None:
     with remote.start(vpcd_port=pcscd.port, vpcd_wait=15, memory=tmp_path / "chips.json") as chips:
         told = configuration(tmp_path / "data", "00009001", chips.udp_path, backend.address, psam=Psam("00 00"))
         cards = [chips.remote.add(CardSpec(f"{90_010_000 + n:016d}", balance_fen=10_000)) for n in range(5)]

@@ -1,0 +1,143 @@
+"""The tariff pack that holds on this device: from the shelf, else from the configuration; and how a new one takes over.
+
+A pack that fails its checks never takes force: it is checked when it is loaded, and once more when its turn comes.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from apdu.profile import Profile
+from config.editions import Edition, State
+from config.errors import ConfigError
+from config.lastgood import LastGood, Loaded, with_last_good
+from config.model import Configuration
+from config.shelf import Shelf
+from config.store import load_pack_files
+from tariffs.faults import PackFaults
+from tariffs.pack import Pack, parse_pack
+from terminal import translate
+
+log = logging.getLogger(__name__)
+
+
+def shelf_of(configuration: Configuration) -> Shelf:
+    """Where this device keeps the tariff packs that a technician loaded."""
+    return Shelf(Path(configuration.terminal.data) / "packs" / "tariff")
+
+
+def checked(files: Mapping[str, bytes], place: str, profiles: Sequence[Profile]) -> Pack:
+    """The pack in `files`, fit for the cards of `profiles`. Raises ConfigError with every fault."""
+    try:
+        parsed = parse_pack(files)
+    except PackFaults as wrong:
+        raise ConfigError.refused(place, wrong) from wrong
+    if too_long := translate.unfit(parsed, profiles):
+        listed = ", ".join(too_long[:10])
+        zh, en = f"卡内记录放不下：{listed}", f"does not fit the records of the cards: {listed}"
+        raise ConfigError(place, zh, en, "缩短线路号或 leg_group_id", "shorten the route_id or leg_group_id")
+    return parsed
+
+
+def load_pack(configuration: Configuration, profiles: Sequence[Profile], good: LastGood | None) -> Loaded[Pack]:
+    """The pack in force: the shelf's, or the one that the configuration names; behind it the copy that was last good.
+
+    Without `good` nothing is written and nothing stands in for a damaged one. Raises ConfigError.
+    """
+    place = configuration.tariff.pack
+
+    def read() -> dict[str, bytes]:
+        return _files_in_force(configuration)
+
+    def parse(files: Mapping[str, bytes]) -> Pack:
+        return checked(files, place, profiles)
+
+    return Loaded(parse(read())) if good is None else with_last_good("pack", place, good, read, parse)
+
+
+def _files_in_force(configuration: Configuration) -> dict[str, bytes]:
+    shelf = shelf_of(configuration)
+    active = shelf.state().active
+    return shelf.files(active) if active else load_pack_files(configuration.tariff.pack)
+
+
+def is_another(configuration: Configuration, version: str, files: Mapping[str, bytes]) -> bool:
+    """Whether the pack in force bears this version and has other files: records could not tell the two apart."""
+    try:
+        present = _files_in_force(configuration)
+        return present != files and parse_pack(present).version == version
+    except (ConfigError, PackFaults):  # a device whose pack is damaged must be able to take another
+        return False
+
+
+class Turn:
+    """Sees that the shelf has changed or that an order's day has come, and takes the pack over. One for a device.
+
+    `reload` loads what is active and swaps it between two taps; `post` has a change made between two trips; `alarm`
+    records what was not taken.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        profiles: Sequence[Profile],
+        reload: Callable[[], None],
+        post: Callable[[Callable[[], Pack | None]], object],
+        alarm: Callable[[str, str], None],
+    ) -> None:
+        self._shelf = shelf_of(configuration)
+        self._profiles = profiles
+        self._reload, self._post, self._alarm = reload, post, alarm
+        self._seen: object = None
+        self._thread = threading.Thread()
+        try:
+            self._active = self._shelf.state().active
+        except ConfigError as trouble:  # the last good copy is in force, and an alarm was raised about it
+            log.error("%s", trouble)
+            self._active = None
+
+    def look(self, today: date) -> None:
+        """Called while nobody is in the field: costs a look at the disk; what there is to do is done in a thread."""
+        seen = self._shelf.mark(), today
+        if seen == self._seen or self._thread.is_alive():
+            return
+        self._seen = seen
+        self._thread = threading.Thread(target=self.take, args=(today,), name="packs", daemon=True)
+        self._thread.start()
+
+    def take(self, today: date) -> None:
+        """Take over what changed. What cannot be taken leaves the old in force, with an alarm."""
+        try:
+            state = self._shelf.state()
+            if state.active != self._active:
+                self._active = state.active
+                self._reload()
+            due = state.due(today)
+            if due is not None:
+                pack = checked(self._shelf.files(due), due.version, self._profiles)
+                log.info("pack %s takes force before the next trip", due.version)
+                self._post(lambda: self._switch(due, pack, today))
+        except ConfigError as trouble:
+            self._tell(trouble)
+
+    def _switch(self, edition: Edition, pack: Pack, today: date) -> Pack | None:
+        """Between two trips. None when the order was withdrawn meanwhile, or cannot be written down as carried out."""
+
+        def step(state: State) -> State:
+            return state.switched(edition) if state.due(today) == edition else state
+
+        try:
+            self._active = self._shelf.change(step).active
+        except ConfigError as trouble:
+            self._tell(trouble)
+            return None
+        if self._active != edition:
+            return None
+        log.info("from this trip on: pack %s", edition.version)
+        return pack
+
+    def _tell(self, trouble: ConfigError) -> None:
+        log.error("the old pack stays in force: %s", trouble)
+        self._alarm("pack_not_taken", str(trouble))
