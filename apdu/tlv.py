@@ -1,4 +1,4 @@
-"""BER-TLV as ISO/IEC 7816-4 cards use it: tags of one or two bytes, lengths up to 255 in one or two bytes."""
+"""BER-TLV as ISO/IEC 7816-4 cards use it (tags of one or two bytes, lengths up to 255), and SIMPLE-TLV records."""
 
 from collections.abc import Iterator
 
@@ -43,3 +43,27 @@ def find(raw: bytes, *path: int) -> bytes | None:
         else:
             return None
     return raw
+
+
+def simple_items(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (tag, value) of SIMPLE-TLV objects: tag 1, length 1, or FF and two bytes (ISO/IEC 7816-4, 5.2.1).
+
+    Zeros and FF between objects are filler. Raises Malformed when lengths do not fit.
+    """
+    at, end = 0, len(raw)
+    while at < end:
+        tag = raw[at]
+        if tag in (0x00, 0xFF):
+            at += 1
+            continue
+        if at + 1 >= end:
+            raise Malformed("SIMPLE-TLV length is missing", raw)
+        start, length = at + 2, raw[at + 1]
+        if length == 0xFF:
+            if at + 4 > end:
+                raise Malformed("SIMPLE-TLV length is cut off", raw)
+            start, length = at + 4, int.from_bytes(raw[at + 2 : at + 4], "big")
+        at = start + length
+        if at > end:
+            raise Malformed("SIMPLE-TLV value longer than its record", raw)
+        yield tag, raw[start:at]

@@ -13,6 +13,8 @@ from config.rules import (
     BACKEND,
     CODE,
     DEVICE,
+    HOSPITAL_LEVEL,
+    INSTITUTION,
     LANGUAGE,
     LINE,
     NAME,
@@ -132,6 +134,25 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True)
+class Hospital:
+    """A counter that settles medical insurance. `reader` "" = this device is none.
+
+    `institution` the hospital's code of twelve (fixmedins_code); `keys` the file with the keys of personal data;
+    `exposure_fen` what the funds may owe on provisional bills before the counter settles online only.
+    """
+
+    reader: str = ruled(words(0, 120), default="")
+    chips: tuple[str, ...] = ruled(
+        several(NAME, 1, PROFILES_MAX), default=("social_jiaxing", "social_old_medical")
+    )
+    institution: str = ruled(INSTITUTION, default="")
+    level: str = ruled(HOSPITAL_LEVEL, default="9")
+    policy: str = ruled(PLACE, default="builtin:jiaxing-demo")
+    keys: str = ruled(words(0, 200), default="")
+    exposure_fen: int = ruled(whole(0, 100_000_000, "分", "fen"), default=5_000_000)
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """All that one device was told to be."""
 
@@ -146,6 +167,7 @@ class Configuration:
     service: Service = field(default_factory=Service)
     face: Face = field(default_factory=Face)
     tap: Tap = field(default_factory=Tap)
+    hospital: Hospital = field(default_factory=Hospital)
     duties: tuple[Duty, ...] = ()
 
     def duties_of(self, card: str) -> tuple[Duty, ...]:
@@ -165,6 +187,7 @@ SECTIONS: dict[str, type[Any]] = {
     "service": Service,
     "face": Face,
     "tap": Tap,
+    "hospital": Hospital,
 }
 """The tables of the file, in the order in which they are written."""
 

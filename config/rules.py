@@ -120,5 +120,13 @@ DEVICE = shaped(
 
 LANGUAGE = shaped("zh|en", '须为 "zh" 或 "en"', 'must be "zh" or "en"')
 
+INSTITUTION = shaped(
+    r"|[A-Za-z0-9]{12}",
+    '须为 12 位定点医药机构代码；"" 表示不是医保窗口',
+    'must be the institution\'s code of 12 letters and digits; "" for a device that is no hospital counter',
+)
+
+HOSPITAL_LEVEL = shaped("[1-4]|9", '须为 "1" 至 "4" 或 "9"（未定级）', 'must be "1" to "4", or "9" for no level')
+
 PLACE = words(1, 200)
 """A path in the file system, or "builtin:NAME"."""

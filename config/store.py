@@ -113,11 +113,17 @@ def _configuration(raw: bytes, folder: Path) -> Configuration:
 def _absolute(configuration: Configuration, folder: Path) -> Configuration:
     """Relative paths count from the configuration's folder, wherever the program was started."""
     data, pack, listed = configuration.terminal.data, configuration.tariff.pack, configuration.hot_list.file
+    hospital = configuration.hospital
     return replace(
         configuration,
         terminal=replace(configuration.terminal, data=str(folder / data)),
         tariff=replace(configuration.tariff, pack=pack if pack.startswith(BUILTIN) else str(folder / pack)),
         hot_list=replace(configuration.hot_list, file=str(folder / listed) if listed else ""),
+        hospital=replace(
+            hospital,
+            policy=hospital.policy if hospital.policy.startswith(BUILTIN) else str(folder / hospital.policy),
+            keys=str(folder / hospital.keys) if hospital.keys else "",
+        ),
     )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import apsw
 
 from apdu.profile import Profile, parse_profiles
+from apdu.social import profile as social
 from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded
-from config.model import Configuration
+from config.model import Configuration, Hospital
 from config.store import load_hot_list
 from sync.errors import JournalError
 from sync.events import Alarm
@@ -136,6 +137,12 @@ def load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
     return parse_profiles([(folder / f"{name}.toml").read_text("utf-8") for name in names])
 
 
+def load_chip_profiles(names: Sequence[str]) -> tuple[social.Profile, ...]:
+    """The shipped profiles of contact chips of those names, in that order. Raises BadProfile."""
+    folder = files("apdu") / "profiles"
+    return social.parse_profiles([(folder / f"{name}.toml").read_text("utf-8") for name in names])
+
+
 def load_tables(configuration: Configuration, keep: bool = True) -> tuple[Loaded[Pack], Loaded[HotList]]:
     """Pack and hot list, each with its last good copy behind it; without `keep` nothing is written, and nothing stands
     in for a damaged one. Raises ConfigError.
@@ -159,6 +166,13 @@ def open_slot(configuration: Configuration) -> ContactSlot:
     from terminal.drivers import contact
 
     return contact.open_slot(configuration.psam.reader)
+
+
+def open_patient_slot(hospital: Hospital) -> ContactSlot:
+    """The slot for patients' cards. Raises ReaderLost."""
+    from terminal.drivers import contact
+
+    return contact.open_slot(hospital.reader, wanted=contact.CITIZEN_CARD)
 
 
 def configured_faces(configuration: Configuration, plain: bool) -> list[Face]:

@@ -9,6 +9,7 @@ COMMANDS = {
     "enrol": "device:enrol",
     "card": "chips:card",
     "psam": "chips:psam",
+    "social": "social:social",
     "check": "checks:check",
     "config": "checks:config",
     "pack": "packs:pack",

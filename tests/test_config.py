@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 
 from config import limits
 from config.faults import Fault
-from config.model import SECTIONS, Configuration, Duty, Face, Psam, Reader, Service, Sync, Tap, Tariff, Terminal
+from config.model import (
+    SECTIONS,
+    Configuration,
+    Duty,
+    Face,
+    Hospital,
+    Psam,
+    Reader,
+    Service,
+    Sync,
+    Tap,
+    Tariff,
+    Terminal,
+)
 from config.parse import ConfigFaults, build, parse
 from config.store import sample
 
@@ -160,6 +173,7 @@ configurations = st.builds(
     service=st.builds(Service, codes, st.integers(0, 1), codes),
     face=st.builds(Face, st.booleans(), st.just("/dev/ttyUSB1"), texts, st.permutations(["zh", "en"]).map(tuple)),
     tap=st.builds(Tap, st.integers(1, 60), st.integers(60, 600), st.integers(100, 2_000)),
+    hospital=st.builds(Hospital, texts, institution=st.sampled_from(["", "H33040000001"]), policy=texts, keys=texts),
     duties=st.lists(
         st.builds(
             Duty,

@@ -24,6 +24,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m apdu.virtual", description="Simulated cards, PSAM and their readers.")
     parser.add_argument("--udp-port", type=int, default=0, help="port of nfcpy's udp:127.0.0.1:PORT (0: a free one)")
     parser.add_argument("--vpcd-port", type=int, default=35964, help="vpcd's port: 35963 or 35964 (0: no PSAM)")
+    parser.add_argument("--social-port", type=int, default=0, help="vpcd's port of a counter's slot (0: none)")
     parser.add_argument("--vpcd-wait", type=float, default=5.0, metavar="SECONDS", help="how long to wait for pcscd")
     parser.add_argument("--control", type=Path, required=True, help="path of the Unix socket for commands")
     parser.add_argument("--memory", type=Path, help="file of the chips' permanent memory; read if it is there")
@@ -41,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        simulation = Simulation(options.udp_port, options.vpcd_port, options.seed, options.safe_code)
+        ports = {"udp_port": options.udp_port, "vpcd_port": options.vpcd_port, "social_port": options.social_port}
+        simulation = Simulation(seed=options.seed, safe_code=options.safe_code, **ports)
         if options.memory is not None and options.memory.exists():
             simulation.load_memory(options.memory)
         if options.cards is not None:

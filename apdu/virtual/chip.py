@@ -130,6 +130,7 @@ class Chip:
     """Power, the current DF and EF, and the commands every such chip has."""
 
     challenge_length = 4
+    reads_all_records = False
 
     def __init__(
         self, root: Directory, directories: Iterable[Directory], chance: Chance, known: Iterable[tuple[int, int]] = ()
@@ -266,6 +267,8 @@ class Chip:
         mode = command.p2 & 0x07
         if mode == 0x04:
             record = file.by_number(command.p1)
+        elif mode == 0x05 and self.reads_all_records:
+            record = file.by_number(command.p1) + b"".join(file.records[command.p1 :])
         elif mode == 0x00 and not file.cyclic:
             record = file.records[file.index_of(command.p1)]
         else:

@@ -14,7 +14,8 @@ from apdu.virtual.simulation import Simulation
 COMMANDS = (
     "add", "cards", "enter", "leave", "in_field", "credit", "purchase_elsewhere", "block", "unblock",
     "tear", "answer_status", "answer_bytes", "wtx", "silent", "damage", "garble", "lose", "clear_faults",
-    "armed", "timing", "psam_unplug", "psam_plug", "psam_reset", "counts", "trace", "wait_idle", "memory",
+    "armed", "timing", "psam_unplug", "psam_plug", "psam_reset",
+    "social_add", "social_insert", "social_withdraw", "counts", "trace", "wait_idle", "memory",
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from apdu.virtual.social import SocialSpec
 from apdu.virtual.spec import CardSpec
 from apdu.virtual.timing import Timing
 
@@ -192,6 +193,18 @@ class Remote:
         """The PSAM forgets its session and its DF, unseen."""
         self._do("psam_reset")
 
+    def social_add(self, spec: SocialSpec, card: str) -> None:
+        """Issue a card with a contact chip."""
+        self._do("social_add", spec=spec.to_json(), card=card)
+
+    def social_insert(self, card: str, seconds: float = 20.0) -> bool:
+        """Put it into the counter's slot and wait until pcscd has seen it."""
+        return bool(self._do("social_insert", card=card, seconds=seconds))
+
+    def social_withdraw(self) -> None:
+        """Take it out."""
+        self._do("social_withdraw")
+
     def counts(self, reset: bool = False) -> dict[str, Any]:
         """{"card": {INS: n}, "psam": {INS: n}, "frames": n, "psam_exchanges": n}."""
         return dict(self._do("counts", reset=reset))
@@ -260,13 +273,14 @@ def start(
     cards: Path | None = None,
     control: Path | None = None,
     safe_code: bool = False,
+    social_port: int = 0,
 ) -> Virtual:
     """Run the simulated chips in a process that ends with this one. Raises RemoteError with the process's own words."""
     directory = Path(tempfile.mkdtemp(prefix="chips-")) if control is None else None
     control = control or Path(str(directory)) / "control"
     command = [sys.executable, "-m", "apdu.virtual", "--with-parent", "--control", str(control)]
     command += ["--udp-port", str(udp_port), "--vpcd-port", str(vpcd_port), "--vpcd-wait", str(vpcd_wait)]
-    command += ["--seed", str(seed)]
+    command += ["--seed", str(seed), "--social-port", str(social_port)]
     command += ["--memory", str(memory)] if memory else []
     command += ["--cards", str(cards)] if cards else []
     command += ["--safe-code"] if safe_code else []

@@ -20,6 +20,7 @@ from apdu.virtual.contactless import ContactlessFace, Field
 from apdu.virtual.faults import DAMAGES, SIDES, Answer, Extension, Faults, Tear, Trigger, Unit
 from apdu.virtual.issuer import make_psam
 from apdu.virtual.psam import ATR, Psam
+from apdu.virtual.social_slot import SocialSlot
 from apdu.virtual.spec import CardSpec
 from apdu.virtual.t0 import T0
 from apdu.virtual.timing import NO_DELAY, Timing
@@ -34,9 +35,11 @@ class Refusal(ValueError):
 
 
 class Simulation:
-    """The chips and their two faces. `vpcd_port` 0: no contact face."""
+    """The chips and their faces. `vpcd_port` 0: no PSAM in a slot; `social_port` 0: no slot of a counter."""
 
-    def __init__(self, udp_port: int, vpcd_port: int, seed: int, safe_code: bool = False) -> None:
+    def __init__(
+        self, udp_port: int, vpcd_port: int, seed: int, safe_code: bool = False, social_port: int = 0
+    ) -> None:
         self._seed = seed
         self._lock = threading.Lock()
         self._cards: dict[str, Card] = {}
@@ -46,20 +49,23 @@ class Simulation:
         self._slot = Slot(T0(self._psam), ATR)
         self.field_face = ContactlessFace(self._field, udp_port, self._lock)
         self.slot_face = ContactFace(self._slot, vpcd_port, self._lock) if vpcd_port else None
+        self._social = SocialSlot(social_port, self._lock)
         self._changes = 0
 
     def _make_psam(self, terminal: str, sequence: int, safe_code: bool) -> Psam:
         return make_psam(bytes.fromhex(terminal), sequence, Chance(f"{self._seed}/psam/{terminal}"), safe_code)
 
     def start(self) -> None:
-        """Serve both faces, each in its own thread."""
+        """Serve the faces, each in its own thread."""
         self.field_face.start()
+        self._social.start()
         if self.slot_face is not None:
             self.slot_face.start()
 
     def stop(self) -> None:
-        """Stop both faces."""
+        """Stop the faces."""
         self.field_face.stop()
+        self._social.stop()
         if self.slot_face is not None:
             self.slot_face.stop()
 
@@ -141,9 +147,10 @@ class Simulation:
     # --- faults and time --------------------------------------------------------------------------------------------
 
     def _faults(self, chip: str) -> Faults:
-        if chip not in ("card", "psam"):
-            raise Refusal(f'chip: "card" or "psam", not {chip!r}')
-        return self._field.faults if chip == "card" else self._slot.faults
+        faults = {"card": self._field.faults, "psam": self._slot.faults, "social": self._social.slot.faults}
+        if chip not in faults:
+            raise Refusal(f"chip: one of {', '.join(faults)}, not {chip!r}")
+        return faults[chip]
 
     def tear(
         self,
@@ -214,10 +221,11 @@ class Simulation:
         with self._lock:
             self._field.faults.clear()
             self._slot.faults.clear()
+            self._social.slot.faults.clear()
 
     def armed(self) -> int:
         """How many faults have not happened yet."""
-        return self._field.faults.armed() + self._slot.faults.armed()
+        return sum(self._faults(chip).armed() for chip in ("card", "psam", "social"))
 
     def timing(self, profile: Mapping[str, Any] | None = None) -> None:
         """Slow the chips down as the profile says; None: no delay."""
@@ -243,6 +251,21 @@ class Simulation:
     def psam_reset(self) -> None:
         """The PSAM loses its session and its selected DF; the reader does not notice."""
         self._slot_face().reset()
+
+    # --- the counter's slot -----------------------------------------------------------------------------------------
+
+    def social_add(self, spec: Mapping[str, Any], card: str) -> None:
+        """Issue a card with a contact chip."""
+        self._social.add(spec, card)
+        self._changes += 1
+
+    def social_insert(self, card: str, seconds: float = 5.0) -> bool:
+        """Put it into the counter's slot and wait until pcscd has seen it; false when it did not."""
+        return self._social.insert(card, seconds)
+
+    def social_withdraw(self) -> None:
+        """Take it out."""
+        self._social.withdraw()
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -286,6 +309,7 @@ class Simulation:
                 "version": IMAGE_VERSION,
                 "seed": self._seed,
                 "cards": {name: image(card) | {"in_field": name == present} for name, card in self._cards.items()},
+                "social": self._social.image(),
                 "psam": _psam_image(self._psam),
                 "other_psam": _psam_image(self._other),
             }
@@ -294,7 +318,7 @@ class Simulation:
 
     def changes(self) -> int:
         """A number that moves whenever permanent memory may have changed."""
-        return self._changes + sum(self._field.counts.values()) + self._slot.exchanges
+        return self._changes + sum(self._field.counts.values()) + self._slot.exchanges + self._social.slot.exchanges
 
     def save_memory(self, path: Path) -> None:
         """Write the image, whole or not at all."""
@@ -310,6 +334,7 @@ class Simulation:
                 raise Refusal(f"{path}: image version {picture['version']} is not {IMAGE_VERSION}")
             self._seed = int(picture["seed"])
             self._cards = {name: restore(one, self._seed) for name, one in picture["cards"].items()}
+            self._social.restore(picture.get("social", {}))
             for psam, part in ((self._psam, picture["psam"]), (self._other, picture["other_psam"])):
                 psam.memory.sequence = int(part["sequence"])
                 psam.chance = Chance(f"{self._seed}/psam/{part['terminal'].lower()}", int(part["draws"]))
