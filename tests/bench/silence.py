@@ -30,6 +30,7 @@ def stalls(chips: remote.Virtual, folder: Path) -> Iterator[Figure]:
         for fwi in (4, 8, 10):
             name = chips.remote.add(card(50_000 + fwi, ats=f"0A7880{fwi:X}0022090000000"), f"silent-{fwi}")
             script = on.scripted(name)
+            time.sleep(on.device.configuration.tap.repeat_s + 0.1)  # a card that just paid would only be shown again
             ours, floor = [], []
             for _ in range(ROUNDS):
                 chips.remote.tear("before", ins="50")
