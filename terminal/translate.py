@@ -31,7 +31,7 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
         end = min(end, profile.until)
     return Wallet(
         number=purse.number,
-        scheme="tunion" if profile.scheme == "tunion" else "jiaxing",
+        scheme=scheme_of(profile),
         card_class=class_,
         city=str(purse.fact("city") or ""),
         issuer=str(purse.fact("issuer") or ""),
@@ -46,6 +46,11 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
         last_ride=last_ride(purse),
         class_end=purse.fact("class_end") if class_ in CONCESSIONS else None,
     )
+
+
+def scheme_of(profile: Profile) -> str:
+    """The card family by the tariffs' word."""
+    return "tunion" if profile.scheme == "tunion" else "jiaxing"
 
 
 def card_class(purse: Purse) -> str:
