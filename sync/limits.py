@@ -98,3 +98,12 @@ MONEY_MAX_FEN = 99_999_999
 
 COUNTER_MAX = 65_535
 """The purse's counters have two bytes."""
+
+BILL_BYTES_MAX = 65_536
+"""A bill of 200 lines with its trace and the entitlement it was made with, packed and sealed, is below 20,000 bytes."""
+
+SEALED_PERSON_BYTES_MAX = 4_096
+"""A person's entitlement with two years' accumulators is some 500 bytes; eight times that is noise."""
+
+DELTA_BYTES_MAX = 1_073_741_824
+"""The whole city's 870,000 persons, unpacked: about 600 bytes each, and as much room again."""
