@@ -7,7 +7,7 @@ one connection, one fdatasync for each row.
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,8 +16,8 @@ import apsw
 from sync import recall
 from sync.chain import Damage, Identity, Stored, check_row
 from sync.errors import DamagedJournal, JournalError, JournalFull
-from sync.events import Admitted, AnyEvent, Done, Grey, Held, Locked, LockTried, Refused, SignOff, SignOn, Void
-from sync.limits import CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
+from sync.events import AnyEvent, BillDone, BillHeld, BillVoid, Done, Grey, Held, Void
+from sync.limits import BILL_BYTES_MAX, CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
 from sync.recall import NOBODY, Draft, Recalled, Seen, decoded
 from sync.record import GENESIS, Row, chain, encode
 from sync.reserve import Reserve
@@ -26,6 +26,8 @@ from sync.store import Statement, Store
 from sync.totals import Totals, count
 
 Clock = Literal["synced", "rtc", "restored", "unknown"]
+
+Outcome = Done | Void | Grey | BillDone | BillVoid
 
 _INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _NUMBER = "UPDATE number SET value = ? WHERE name = ?"
@@ -42,10 +44,15 @@ class Unsent(NamedTuple):
 class _Columns(NamedTuple):
     """What lies beside a row's bytes, so that a card's rows are found and money is summed without decoding."""
 
-    card: str | None = None
-    uid: str | None = None
-    held: int | None = None
-    fen: int = 0
+    card: str | None
+    uid: str | None
+    held: int | None
+    fen: int
+
+
+def _found_by(event: AnyEvent) -> tuple[str | None, str | None, int | None]:
+    """Card, chip and held row of an event that has them."""
+    return getattr(event, "card", "") or None, getattr(event, "uid", "") or None, getattr(event, "held", None)
 
 
 class Journal:
@@ -113,22 +120,25 @@ class Journal:
     def keep(self, event: AnyEvent, at: str, clock: Clock, mono_ms: int) -> Row:
         """Append `event`; it is durable when this returns. Raises JournalError: nothing was written.
 
-        An outcome (DONE, VOID, GREY) that finds the disk full takes the room that was reserved when it was held.
+        An outcome that finds the disk full takes the room that was reserved when it was held.
         """
-        assert not isinstance(event, Held), "a debit is held, not kept"
+        assert not isinstance(event, Held | BillHeld), "a debit or a bill is held, not kept"
         with self._lock:
             try:
                 return self._append(event, at, clock, mono_ms)
             except JournalFull:
-                if not isinstance(event, Done | Void | Grey) or not self._reserve.release():
+                if not isinstance(event, Outcome) or not self._reserve.release():
                     raise
                 return self._append(event, at, clock, mono_ms)
 
-    def hold(self, event: Held, at: str, clock: Clock, mono_ms: int) -> Row:
-        """Append a debit that is about to be sent, with room for its outcome. Raises JournalError: nothing may move."""
+    def hold(self, event: Held | Callable[[int], BillHeld], at: str, clock: Clock, mono_ms: int) -> Row:
+        """Append a debit that is about to be sent, with room for its outcome. Raises JournalError: nothing may move.
+
+        A bill is made from the number of its own row: its name and what it seals are bound to that.
+        """
         with self._lock:
             self._reserve.ensure()
-            return self._append(event, at, clock, mono_ms)
+            return self._append(event if isinstance(event, Held) else event(self._last_seq + 1), at, clock, mono_ms)
 
     def ensure_reserve(self) -> None:
         """Make sure that a debit could be held now, as far as room goes. Raises JournalFull."""
@@ -141,7 +151,8 @@ class Journal:
             raise JournalFull(f"serial {serial} does not fit the issuer's files: enrol under a new terminal number")
         row = Row(self.identity.terminal, self.identity.epoch, seq, serial, at, clock, self._boot_id, mono_ms, event)
         raw = encode(row)
-        assert len(raw) <= ROW_BYTES_MAX, f"a row of {len(raw)} bytes"
+        limit = BILL_BYTES_MAX if isinstance(event, BillHeld) else ROW_BYTES_MAX
+        assert len(raw) <= limit, f"a row of {len(raw)} bytes"
         head = chain(self._head, raw)
         columns = self._columns(event)
         kind = type(event).__struct_config__.tag
@@ -157,15 +168,8 @@ class Journal:
         return row
 
     def _columns(self, event: AnyEvent) -> _Columns:
-        match event:
-            case Done() | Void() | Grey():
-                return _Columns(held=event.held, fen=self._counted_fen(event))
-            case Held() | Refused() | LockTried() | Locked():
-                return _Columns(event.card or None, event.uid or None)
-            case Admitted() | SignOn() | SignOff():
-                return _Columns(event.card or None)
-            case _:
-                return _Columns()
+        fen = self._counted_fen(event) if isinstance(event, Done | Void | Grey) else 0
+        return _Columns(*_found_by(event), fen)
 
     def _counted_fen(self, event: Done | Void | Grey) -> int:
         """What the outcome adds to DONE and GREY money: the held amount, once."""
@@ -204,6 +208,11 @@ class Journal:
         """The card's drafts that a visit may still heal, oldest first, those closed unhealed among them."""
         with self._lock:
             return [draft for draft in self._drafts.values() if draft.held.card == card]
+
+    def open_bills(self) -> list[Row]:
+        """Every BILL_HELD row without an outcome, oldest first: nobody here knows whether it stands."""
+        with self._lock, self._store.reading() as connection:
+            return recall.open_bills(connection)
 
     def open_drafts_all(self, before: int | None = None) -> list[Draft]:
         """Every draft without an outcome, oldest first; with `before` those held before that row."""
@@ -359,9 +368,7 @@ class Journal:
         query = "SELECT kind, card, uid, held FROM row WHERE seq = ?"
         with self._lock, self._store.reading() as connection:
             found = connection.execute(query, (row.seq,)).get
-        event = row.event
-        card, uid = getattr(event, "card", "") or None, getattr(event, "uid", "") or None
-        if found != (type(event).__struct_config__.tag, card, uid, getattr(event, "held", None)):
+        if found != (type(row.event).__struct_config__.tag, *_found_by(row.event)):
             return Damage(row.seq, f"the columns {found} do not say what the row says")
         return None
 

@@ -109,6 +109,15 @@ def cards(connection: apsw.Connection) -> set[str]:
     return {card for (card,) in connection.execute("SELECT DISTINCT card FROM row WHERE card IS NOT NULL")}
 
 
+def open_bills(connection: apsw.Connection) -> list[Row]:
+    """Every BILL_HELD row that no outcome names, oldest first."""
+    found = connection.execute(
+        "SELECT raw FROM row WHERE kind = 'BILL_HELD' AND seq NOT IN (SELECT held FROM row WHERE held IS NOT NULL)"
+        " ORDER BY seq"
+    )
+    return [decoded(raw) for (raw,) in found]
+
+
 def drafts(connection: apsw.Connection, through: int) -> tuple[dict[int, Draft], dict[int, bool]]:
     """Every draft that may still be healed, by the number of its HELD row; and `greyed` of each as the table has it.
 

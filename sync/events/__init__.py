@@ -1,5 +1,17 @@
 """Journal events, one file a domain. A new event is listed here once; the row's codec takes the union from here."""
 
+from sync.events.bill import (
+    BillCorrected,
+    BillDone,
+    BillHeld,
+    BillVoid,
+    CounterOff,
+    CounterOn,
+    Evidence,
+    HolderChecked,
+    ListState,
+    Sums,
+)
 from sync.events.device import Alarm, Started
 from sync.events.event import Event
 from sync.events.lock import Locked, LockTried
@@ -12,10 +24,19 @@ __all__ = [
     "Admitted",
     "Alarm",
     "AnyEvent",
+    "BillCorrected",
+    "BillDone",
+    "BillHeld",
+    "BillVoid",
+    "CounterOff",
+    "CounterOn",
     "Done",
     "Event",
+    "Evidence",
     "Grey",
     "Held",
+    "HolderChecked",
+    "ListState",
     "LockTried",
     "Locked",
     "Refused",
@@ -23,6 +44,7 @@ __all__ = [
     "SignOff",
     "SignOn",
     "Started",
+    "Sums",
     "Void",
 ]
 
@@ -39,4 +61,11 @@ AnyEvent = (
     | SignOff
     | Started
     | Alarm
+    | CounterOn
+    | CounterOff
+    | HolderChecked
+    | BillHeld
+    | BillDone
+    | BillVoid
+    | BillCorrected
 )
