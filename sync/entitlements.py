@@ -56,9 +56,10 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
-    """One changed person: base64 of the sealed value, "" when no longer insured."""
+    """One changed person as of its own `version`: base64 of the sealed value, "" when no longer insured."""
 
     ref: Ref
+    version: Version
     key: str
     sealed: str
 
@@ -164,9 +165,11 @@ class Entitlements:
         """In the order of the references: neighbours share a page of the tree."""
         changed = sorted((_person.decode(line) for line in lines), key=lambda person: person.ref)
         self._counted(len(changed), header)
+        if any(not header.since < person.version <= header.version for person in changed):
+            raise BadDelta(f"a person of another version than {header.since} to {header.version}")
         gone = [(bytes.fromhex(person.ref),) for person in changed if not person.sealed]
         self._connection.executemany("DELETE FROM insured WHERE ref = ?", gone)
-        rows = ((bytes.fromhex(p.ref), header.version, p.key, _sealed(p.sealed)) for p in changed if p.sealed)
+        rows = ((bytes.fromhex(p.ref), p.version, p.key, _sealed(p.sealed)) for p in changed if p.sealed)
         self._connection.executemany("INSERT OR REPLACE INTO insured VALUES(?, ?, ?, ?)", rows)
 
     def _take_listed(self, lines: Iterable[bytes], header: Header) -> None:

@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[Entitlements]:
 def person(number: str, value: bytes, version: int) -> Person:
     ref = VAULT.ref("person", number)
     sealed = VAULT.seal(value, place(ref, version))
-    return Person(ref, sealed.key, b64encode(sealed.data).decode())
+    return Person(ref, version, sealed.key, b64encode(sealed.data).decode())
 
 
 def whole(version: int, **values: bytes) -> bytes:
@@ -62,7 +62,7 @@ def test_neither_numbers_nor_values_lie_readable_in_the_file(store: Entitlements
 
 def test_a_delta_changes_adds_and_removes(store: Entitlements) -> None:
     store.apply(whole(1, zhang=b"one", li=b"two"))
-    gone = Person(VAULT.ref("person", "li"), "", "")
+    gone = Person(VAULT.ref("person", "li"), 2, "", "")
     store.apply(build_delta("insured", 1, 2, AT, [person("zhang", b"three", 2), person("wang", b"four", 2), gone]))
     assert [store.find(VAULT.ref("person", name)) for name in ("zhang", "wang", "li")] == [b"three", b"four", None]
 
@@ -92,7 +92,7 @@ def test_a_delta_that_does_not_follow_is_refused_and_changes_nothing(
 
 def test_a_bad_line_in_the_middle_leaves_all_as_it_was(store: Entitlements) -> None:
     store.apply(whole(1, zhang=b"here"))
-    good, bad = person("li", b"new", 2), Person("f" * 32, "k1", "not base64!")
+    good, bad = person("li", b"new", 2), Person("f" * 32, 2, "k1", "not base64!")
     with pytest.raises(BadDelta):
         store.apply(build_delta("insured", 0, 2, AT, [good, bad]))
     assert store.count() == 1 and store.find(VAULT.ref("person", "zhang")) == b"here"
@@ -107,6 +107,15 @@ def test_a_damaged_delta_is_refused(at: int, change: int) -> None:
     raw[at] ^= change
     with pytest.raises(BadDelta):
         read_delta(bytes(raw))
+
+
+def test_a_person_of_an_older_version_does_not_come_back_with_a_newer_delta(store: Entitlements) -> None:
+    old = person("zhang", b"old", 1)
+    store.apply(build_delta("insured", 0, 1, AT, [old]))
+    store.apply(build_delta("insured", 1, 2, AT, [person("zhang", b"new", 2)]))
+    with pytest.raises(BadDelta, match="another version"):
+        store.apply(build_delta("insured", 2, 3, AT, [old]))
+    assert store.find(VAULT.ref("person", "zhang")) == b"new"
 
 
 @given(st.binary(max_size=200))

@@ -27,7 +27,7 @@ def store(folder: Path, insured: int = INSURED, changed: int = CHANGED) -> Itera
     def persons(some: list[str], version: int) -> Iterator[Person]:
         for ref in some:
             sealed = vault.seal(value, place(ref, version))
-            yield Person(ref, sealed.key, b64encode(sealed.data).decode("ascii"))
+            yield Person(ref, version, sealed.key, b64encode(sealed.data).decode("ascii"))
 
     opened = Entitlements(folder / "entitlements.db", vault)
     try:

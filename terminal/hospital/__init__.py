@@ -1,0 +1,1 @@
+"""The hospital counter: identify, look up, settle, reconcile; docs/hospital.md tells its day."""
