@@ -47,12 +47,16 @@ def check_row(identity: Identity, before: Stored | None, stored: Stored) -> Row 
     return row
 
 
-def first_damage(identity: Identity, rows: Iterable[Stored]) -> Damage | None:
-    """Walk a whole journal from row 1; None when every row is as it was written."""
+def first_damage(identity: Identity, rows: Iterable[Stored], first: int = 1) -> Damage | None:
+    """Walk a whole journal from row `first`; None when every row is as it was written.
+
+    Before a row other than 1 nothing is known: that one is believed, and what follows it is checked.
+    """
     before: Stored | None = None
     for stored in rows:
-        verdict = check_row(identity, before, stored)
-        if isinstance(verdict, Damage):
-            return verdict
+        if before is not None or first == 1:
+            verdict = check_row(identity, before, stored)
+            if isinstance(verdict, Damage):
+                return verdict
         before = stored
     return None

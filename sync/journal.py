@@ -7,30 +7,43 @@ one connection, one fdatasync for each row.
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import apsw
 
 from sync import recall
+from sync.archive import Archive
 from sync.chain import Damage, Identity, Stored, check_row
-from sync.errors import DamagedJournal, JournalError, JournalFull
-from sync.events import AnyEvent, BillDone, BillHeld, BillVoid, Done, Grey, Held, Void
-from sync.limits import BILL_BYTES_MAX, CHECKPOINT_PAGES, ROW_BYTES_MAX, SERIAL_MAX, VERIFY_ROWS
-from sync.recall import NOBODY, Draft, Recalled, Seen, decoded
+from sync.columns import columns
+from sync.errors import JournalError, JournalFull
+from sync.events import AnyEvent, BillDone, BillHeld, BillVoid, Done, Grey, Held, SignOn, Void
+from sync.limits import (
+    ARCHIVE_STEP_ROWS,
+    BILL_BYTES_MAX,
+    CHECKPOINT_PAGES,
+    RETAINED_DAYS,
+    RETAINED_ROWS,
+    ROW_BYTES_MAX,
+    SERIAL_MAX,
+    VERIFY_ROWS,
+)
+from sync.numbers import ALL, WITH_A_ROW, read_numbers
+from sync.recall import Draft, Recalled, Seen, decoded
 from sync.record import GENESIS, Row, chain, encode
 from sync.reserve import Reserve
-from sync.schema import TROUBLES, as_stored, connect, last_stored, said
-from sync.store import Statement, Store
+from sync.schema import TROUBLES, connect, last_stored, said
+from sync.store import Store
 from sync.totals import Totals, count
+from sync.whole import Whole
 
 Clock = Literal["synced", "rtc", "restored", "unknown"]
 
 Outcome = Done | Void | Grey | BillDone | BillVoid
 
 _INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_NUMBER = "UPDATE number SET value = ? WHERE name = ?"
 
 
 class Unsent(NamedTuple):
@@ -39,20 +52,6 @@ class Unsent(NamedTuple):
     rows: int
     fen: int
     oldest_at: str
-
-
-class _Columns(NamedTuple):
-    """What lies beside a row's bytes, so that a card's rows are found and money is summed without decoding."""
-
-    card: str | None
-    uid: str | None
-    held: int | None
-    fen: int
-
-
-def _found_by(event: AnyEvent) -> tuple[str | None, str | None, int | None]:
-    """Card, chip and held row of an event that has them."""
-    return getattr(event, "card", "") or None, getattr(event, "uid", "") or None, getattr(event, "held", None)
 
 
 class Journal:
@@ -82,21 +81,14 @@ class Journal:
 
     def _load(self, connection: apsw.Connection, path: Path, identity: Identity) -> None:
         self._store = Store(connection, path)
+        self._archive = Archive(path, identity, self._vfs)
         last = last_stored(connection, identity, path)
         self._last_seq = last.seq if last else 0
         self._head = last.head if last else GENESIS
-        numbers = dict(connection.execute("SELECT name, value FROM number"))
-        told = connection.execute("SELECT signalled FROM row ORDER BY seq DESC LIMIT 1").get
-        if numbers.keys() != {"acknowledged", "signalled", "drafts"} or not all(
-            isinstance(value, int) and 0 <= value <= self._last_seq for value in (*numbers.values(), told or 0)
-        ):
-            raise DamagedJournal(f"{path}: {numbers} does not fit {self._last_seq} rows: keep the file, enrol anew")
-        self._acknowledged: int = numbers["acknowledged"]
-        self._signalled: int = max(numbers["signalled"], told or 0)
-        self._written: dict[str, int] = numbers
-        self._drafts, self._written_drafts = recall.drafts(connection, numbers["drafts"])
-        self._cards = recall.cards(connection)
-        self._unsent_fen = self._fen(self._acknowledged, self._last_seq)
+        self._written = read_numbers(connection, path, self._last_seq)
+        self._whole = Whole(path, connection, self._archive, self._written.archived)
+        self._drafts, self._written_drafts = recall.drafts(connection, self._written.drafts)
+        self._now = recall.counted_on(connection, self._written)
         self._oldest: tuple[int, str] = (0, "")
         with contextlib.suppress(JournalFull):  # the first draft will say so
             self._reserve.ensure()
@@ -154,22 +146,16 @@ class Journal:
         limit = BILL_BYTES_MAX if isinstance(event, BillHeld) else ROW_BYTES_MAX
         assert len(raw) <= limit, f"a row of {len(raw)} bytes"
         head = chain(self._head, raw)
-        columns = self._columns(event)
-        kind = type(event).__struct_config__.tag
-        insert = (_INSERT, (seq, raw, head, kind, *columns, self._signalled))
-        acknowledged = {"acknowledged": self._acknowledged}
-        self._store.commit([insert, *self._numbers(acknowledged)])
+        beside = columns(event)
+        fen = self._counted_fen(event) if isinstance(event, Done | Void | Grey) else 0
+        insert = (_INSERT, (seq, raw, head, *beside, fen, self._now.signalled))
+        self._store.commit([insert, *self._now.changes(self._written, WITH_A_ROW)])
         self._last_seq, self._head = seq, head
-        self._written |= acknowledged
-        self._unsent_fen += columns.fen
-        if isinstance(event, Held):
-            self._cards.add(event.card)
+        now = self._now
+        self._written = self._written._replace(acknowledged=now.acknowledged, acknowledged_fen=now.acknowledged_fen)
+        self._now = now._replace(total_fen=now.total_fen + fen, synced=seq if clock == "synced" else now.synced)
         recall.follow(self._drafts, row)
         return row
-
-    def _columns(self, event: AnyEvent) -> _Columns:
-        fen = self._counted_fen(event) if isinstance(event, Done | Void | Grey) else 0
-        return _Columns(*_found_by(event), fen)
 
     def _counted_fen(self, event: Done | Void | Grey) -> int:
         """What the outcome adds to DONE and GREY money: the held amount, once."""
@@ -200,9 +186,9 @@ class Journal:
         return self._head
 
     def row(self, seq: int) -> Row | None:
-        """Row `seq`, None where there is none."""
-        with self._lock, self._store.reading() as connection:
-            return recall.row_at(connection, seq)
+        """Row `seq`, None where there is none. Raises JournalError, also when it lies in a file that is gone."""
+        with self._lock, self._store.reading():
+            return self._whole.row(seq)
 
     def open_drafts(self, card: str) -> list[Draft]:
         """The card's drafts that a visit may still heal, oldest first, those closed unhealed among them."""
@@ -233,8 +219,6 @@ class Journal:
 
     def seen(self, card: str) -> Seen:
         """The (random, counter) pairs of the card's last debits, and the counter of the last that is DONE."""
-        if card not in self._cards:  # most riders of a day are new here: no query for them
-            return NOBODY
         with self._lock, self._store.reading() as connection:
             return recall.seen(connection, card)
 
@@ -262,7 +246,7 @@ class Journal:
     @property
     def acknowledged(self) -> int:
         """Rows up to this number are the backend's, as far as it said."""
-        return self._acknowledged
+        return self._now.acknowledged
 
     def acknowledge(self, seq: int) -> None:
         """The backend has committed the rows up to `seq`; lower than before means that it lost some and wants them.
@@ -272,16 +256,16 @@ class Journal:
         with self._lock:
             if not 0 <= seq <= self._last_seq:
                 raise JournalError(f"row {seq} cannot be acknowledged: the last one is {self._last_seq}")
+            now = self._now
             with self._store.reading():
-                change = self._fen(*sorted((self._acknowledged, seq)))
-            self._unsent_fen += change if seq < self._acknowledged else -change
-            self._acknowledged = seq
+                change = self._whole.fen(*sorted((now.acknowledged, seq)))
+            fen = now.acknowledged_fen + (change if seq > now.acknowledged else -change)
+            self._now = now._replace(acknowledged=seq, acknowledged_fen=fen)
 
     def rows(self, after: int, limit_rows: int, limit_bytes: int) -> list[Stored]:
         """The rows after number `after`, in order, as long as both limits allow, but one at least if there is one."""
-        with self._lock, self._store.reading() as connection:
-            query = "SELECT seq, raw, head FROM row WHERE seq > ? ORDER BY seq LIMIT ?"
-            found = as_stored(self.path, connection.execute(query, (after, limit_rows)))
+        with self._lock, self._store.reading():
+            found = self._whole.rows(after, limit_rows)
         size = 0
         for place, row in enumerate(found):
             size += len(row.raw)
@@ -291,53 +275,47 @@ class Journal:
 
     def head_at(self, seq: int) -> bytes:
         """The chain's head after row `seq`; before row 1 it is all zeros."""
-        if seq == 0:
-            return GENESIS
-        with self._lock, self._store.reading() as connection:
-            head = connection.execute("SELECT head FROM row WHERE seq = ?", (seq,)).get
-        if not isinstance(head, bytes):
-            raise DamagedJournal(f"{self.path} has no row {seq}: keep the file for its records, enrol a new journal")
-        return head
+        with self._lock, self._store.reading():
+            return self._whole.head_at(seq)
 
     def unsent(self) -> Unsent:
         """What the backend does not have yet."""
         with self._lock:
-            first = self._acknowledged + 1
+            now, first = self._now, self._now.acknowledged + 1
             if first > self._last_seq:
                 return Unsent(0, 0, "")
             if self._oldest[0] != first and (row := self.row(first)):
                 self._oldest = (first, row.at)
-            return Unsent(self._last_seq - self._acknowledged, self._unsent_fen, self._oldest[1])
-
-    def _fen(self, after: int, through: int) -> int:
-        query = "SELECT coalesce(sum(fen), 0) FROM row WHERE seq > ? AND seq <= ?"
-        return int(self._store.connection.execute(query, (after, through)).get)
+            return Unsent(self._last_seq - now.acknowledged, now.total_fen - now.acknowledged_fen, self._oldest[1])
 
     # Numbers, upkeep
 
     @property
     def signalled(self) -> int:
         """The outcome of rows up to this number was shown to its rider."""
-        return self._signalled
+        return self._now.signalled
 
     def mark_signalled(self, seq: int) -> None:
         """The outcome of row `seq` was shown. Written beside the next row, or by `flush`."""
         with self._lock:
             assert 0 <= seq <= self._last_seq
-            self._signalled = max(self._signalled, seq)
+            self._now = self._now._replace(signalled=max(self._now.signalled, seq))
 
-    def _numbers(self, numbers: Mapping[str, int]) -> list[Statement]:
-        """What writes those numbers that are not written yet."""
-        return [(_NUMBER, (value, name)) for name, value in numbers.items() if self._written[name] != value]
+    @property
+    def last_synced(self) -> Row | None:
+        """The last row whose wall time was synchronised, None when there is none or its file is gone."""
+        with contextlib.suppress(JournalError):
+            return self.row(self._now.synced)
+        return None
 
     def flush(self) -> None:
         """Make the numbers and the table of drafts durable, if they changed. Raises JournalError."""
         with self._lock:
-            numbers = {"acknowledged": self._acknowledged, "signalled": self._signalled, "drafts": self._last_seq}
+            numbers = self._now._replace(drafts=self._last_seq)
             if numbers != self._written:
                 drafts = recall.draft_changes(self._written_drafts, self._drafts)
-                self._store.commit([*drafts, *self._numbers(numbers)])
-                self._written = numbers
+                self._store.commit([*drafts, *numbers.changes(self._written, ALL)])
+                self._now = self._written = numbers
                 self._written_drafts = {seq: draft.greyed for seq, draft in self._drafts.items()}
 
     def idle(self) -> None:
@@ -347,12 +325,50 @@ class Journal:
             if self._store.wal_pages >= CHECKPOINT_PAGES:
                 self._store.checkpoint()
 
+    def archive(self, now: datetime) -> int:
+        """Move the oldest rows that need not stay to the archive, ARCHIVE_STEP_ROWS at most; how many. `now`: aware.
+
+        Stay: what the backend has not acknowledged; the last RETAINED_ROWS and RETAINED_DAYS; the running shift; and,
+        in the journal as well as in the archive, open drafts and bills, locks, the last duty, and the row at
+        the border, whose head the chain goes on from. Raises JournalError.
+        """
+        with self._lock:
+            archived, border = self._now.archived, self._retired(now)
+            if border == archived:
+                return 0
+            self.flush()
+            with self._store.reading() as connection:
+                asked = "SELECT * FROM row WHERE seq > ? AND seq <= ? ORDER BY seq"
+                self._archive.take(connection.execute(asked, (archived, border)).fetchall())
+            moved = self._now._replace(archived=border)
+            self._store.commit([*moved.changes(self._written, ALL), (recall.RETIRE, (border,))])
+            self._now = self._written = moved
+            self._whole.border = border
+            return border - archived
+
+    def _retired(self, now: datetime) -> int:
+        """The row up to which the next rows may go; the border as it is when none may."""
+        archived, duty = self._now.archived, self.last_duty()
+        last = min(
+            archived + ARCHIVE_STEP_ROWS,
+            self._archive.end_of_file(archived + 1),
+            self._now.acknowledged,
+            self._last_seq - RETAINED_ROWS,
+            duty.seq - 1 if duty is not None and isinstance(duty.event, SignOn) else self._last_seq,
+        )
+        if last <= archived or (row := self.row(last)) is None:
+            return archived
+        return last if now - datetime.fromisoformat(row.at) > timedelta(days=RETAINED_DAYS) else archived
+
     def verify(self) -> Damage | None:
-        """Walk the whole chain and what lies beside it; the first damage, None when all is as it was written.
+        """Walk the chain of all rows in the journal and what lies beside them; the first damage, None when there is
+        none.
 
         A tap waits at most for VERIFY_ROWS rows.
         """
         before: Stored | None = None
+        if (border := self._now.archived) > 1:
+            before = self.rows(border - 1, 1, 1)[0]
         while part := self.rows(before.seq if before else 0, VERIFY_ROWS, VERIFY_ROWS * ROW_BYTES_MAX):
             for stored in part:
                 verdict = check_row(self.identity, before, stored)
@@ -368,7 +384,7 @@ class Journal:
         query = "SELECT kind, card, uid, held FROM row WHERE seq = ?"
         with self._lock, self._store.reading() as connection:
             found = connection.execute(query, (row.seq,)).get
-        if found != (type(row.event).__struct_config__.tag, *_found_by(row.event)):
+        if found != columns(row.event):
             return Damage(row.seq, f"the columns {found} do not say what the row says")
         return None
 

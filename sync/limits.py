@@ -36,6 +36,18 @@ CHECKPOINT_PAGES_MAX = 16_000
 VERIFY_ROWS = 500
 """Rows checked under the lock at a time while a journal is verified: a tap waits some milliseconds at most."""
 
+RETAINED_ROWS = 60_000
+"""Rows that stay in the journal at least: three weeks of a busy bus, the record store of Shanghai's validators."""
+
+RETAINED_DAYS = 30
+"""Days for which rows stay in the journal at least, as validators elsewhere keep them (docs/transit.md)."""
+
+ARCHIVE_STEP_ROWS = 250
+"""Rows that go to the archive at a time: a rider who comes just then waits some ten milliseconds."""
+
+ARCHIVE_ROWS = 50_000
+"""Rows of one file of the archive, a multiple of the step: some 40 MB, a few weeks."""
+
 BATCH_ROWS_MAX = 200
 """Two hundred rows are one commit at the backend and a few kilobytes on the air; more brings nothing."""
 

@@ -1,11 +1,12 @@
-"""The journal's file: its tables, how it is opened, and whose it is.
+"""The journal's file: how it is opened, and whose it is.
 
 One connection of one process reads, writes and checkpoints the file; `locking_mode=EXCLUSIVE` makes SQLite keep that.
 WAL with `synchronous=FULL` costs one fdatasync for each commit and loses nothing that was committed.
 """
 
+import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import apsw
@@ -21,39 +22,7 @@ from sync.errors import (
     WrongJournal,
 )
 from sync.limits import EPOCH_MAX, SERIAL_MAX, SQLITE_VERSION_MIN
-
-APPLICATION_ID = 0x534D4B4A  # "SMKJ"
-SCHEMA_VERSION = 1
-
-_TABLES = """
-CREATE TABLE identity(
-    only_one INTEGER PRIMARY KEY CHECK(only_one = 1),
-    terminal TEXT NOT NULL, epoch INTEGER NOT NULL, first_serial INTEGER NOT NULL
-) STRICT;
-CREATE TABLE row(
-    seq INTEGER PRIMARY KEY,
-    raw BLOB NOT NULL,
-    head BLOB NOT NULL CHECK(length(head) = 32),
-    kind TEXT NOT NULL,
-    card TEXT, uid TEXT,
-    held INTEGER REFERENCES row(seq),
-    fen INTEGER NOT NULL,
-    signalled INTEGER NOT NULL
-) STRICT;
-CREATE INDEX row_card ON row(card, seq) WHERE card IS NOT NULL;
-CREATE INDEX row_lock ON row(uid, seq) WHERE kind IN ('LOCK_TRIED', 'LOCKED');
-CREATE INDEX row_held ON row(held, seq) WHERE held IS NOT NULL;
-CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
-CREATE TRIGGER row_never_changes BEFORE UPDATE ON row BEGIN SELECT raise(ABORT, 'no row changes'); END;
-CREATE TRIGGER row_never_goes BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'no row goes'); END;
--- What can be derived from the rows, kept so that opening need not read them all: only those after number 'drafts'.
--- `greyed`: closed unhealed.
-CREATE TABLE draft(held INTEGER PRIMARY KEY REFERENCES row(seq), greyed INTEGER NOT NULL) STRICT;
--- Numbers beside the table of rows.
-CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO number VALUES('acknowledged', 0), ('signalled', 0), ('drafts', 0);
-"""
-
+from sync.tables import APPLICATION_ID, SCHEMA_VERSION, TABLES, UP
 
 Trouble = apsw.Error | UnicodeDecodeError
 TROUBLES = (apsw.Error, UnicodeDecodeError)
@@ -73,6 +42,15 @@ def said(path: Path | str, wrong: Trouble) -> JournalError:
     if isinstance(wrong, apsw.CantOpenError | apsw.ReadOnlyError | apsw.PermissionsError):
         return JournalError(f"{path} cannot be opened for writing ({wrong}): check the directory and its owner")
     return JournalBroken(f"the disk failed at {path} ({wrong}): close the journal and open it again")
+
+
+@contextlib.contextmanager
+def speaking(path: Path) -> Iterator[None]:
+    """What reading a file raises leaves as JournalError."""
+    try:
+        yield
+    except TROUBLES as wrong:
+        raise said(path, wrong) from wrong
 
 
 def check_sqlite() -> None:
@@ -109,7 +87,7 @@ def connect(path: Path, identity: Identity, vfs: str | None = None) -> apsw.Conn
 
 
 def _claim(connection: apsw.Connection, path: Path, identity: Identity) -> None:
-    found = _identity(connection, path)
+    found = identity_of(connection, path)
     if found is not None and found != identity:
         raise WrongJournal(
             f"{path} belongs to terminal {found.terminal}, epoch {found.epoch}, first serial {found.first_serial}, "
@@ -121,24 +99,35 @@ def _claim(connection: apsw.Connection, path: Path, identity: Identity) -> None:
     connection.execute("PRAGMA synchronous=FULL")
     if found is None:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(_TABLES)
+        connection.execute(TABLES)
         connection.execute("INSERT INTO identity VALUES(1, ?, ?, ?)", identity)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
+    else:
+        with connection:
+            raise_schema(connection, SCHEMA_VERSION)
 
 
-def _identity(connection: apsw.Connection, path: Path) -> Identity | None:
+def raise_schema(connection: apsw.Connection, to: int) -> None:
+    """Bring an older schema to `to`, inside the caller's transaction."""
+    version: int = connection.pragma("user_version")
+    for before in range(version, to):
+        UP[before](connection)
+        connection.execute(f"PRAGMA user_version={before + 1}")
+
+
+def identity_of(connection: apsw.Connection, path: Path) -> Identity | None:
     """Whose journal this is; None for an empty file. Raises WrongJournal."""
     application, version = connection.pragma("application_id"), connection.pragma("user_version")
     if application == 0 and version == 0 and not list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")):
         return None
     if application != APPLICATION_ID:
         raise WrongJournal(f"{path} is another program's database: move it aside")
-    if version != SCHEMA_VERSION:
+    if not 1 <= version <= SCHEMA_VERSION:
         raise WrongJournal(
-            f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: use the program that wrote it, "
-            "or let that one send its rows and enrol a new journal"
+            f"{path} has schema {version}, this program knows 1 to {SCHEMA_VERSION}: use the program that wrote it; "
+            f"with that one, smk journal migrate {path} --to {SCHEMA_VERSION} makes it readable here"
         )
     found = connection.execute("SELECT terminal, epoch, first_serial FROM identity").get
     if found is None or not fits(found, str, int, int):
@@ -173,19 +162,17 @@ def stored_identity(path: Path, vfs: str | None = None) -> Identity | None:
     check_sqlite()
     if vfs is None and not path.exists():
         return None
-    try:
+    with speaking(path):
         connection = apsw.Connection(str(path), vfs=vfs)
         try:
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            return _identity(connection, path)
+            return identity_of(connection, path)
         finally:
             connection.close(force=True)
-    except TROUBLES as wrong:
-        raise said(path, wrong) from wrong
 
 
-def read_closed(path: Path) -> tuple[Identity, list[Stored]]:
-    """All rows of a journal that was closed, without changing the file. Raises JournalError.
+def connect_closed(path: Path) -> apsw.Connection:
+    """Open a journal that nobody has open, for reading, without changing the file. Raises JournalError.
 
     A journal that is open, or was not closed cleanly, has a WAL beside it that holds part of its rows: refused.
     """
@@ -194,20 +181,9 @@ def read_closed(path: Path) -> tuple[Identity, list[Stored]]:
         raise JournalInUse(f"{path} is open or was not closed: open and close it with the device program first")
     if not path.exists():
         raise JournalError(f"there is no journal at {path}")
-    try:
-        connection = apsw.Connection(
-            f"{path.absolute().as_uri()}?mode=ro&immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        )
-        try:
-            identity = _identity(connection, path)
-            if identity is None:
-                raise WrongJournal(f"{path} is empty")
-            rows = as_stored(path, connection.execute("SELECT seq, raw, head FROM row ORDER BY seq"))
-        finally:
-            connection.close(force=True)
-    except TROUBLES as wrong:
-        raise said(path, wrong) from wrong
-    return identity, rows
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    with speaking(path):
+        return apsw.Connection(f"{path.absolute().as_uri()}?mode=ro&immutable=1", flags=flags)
 
 
 def last_stored(connection: apsw.Connection, identity: Identity, path: Path) -> Stored | None:

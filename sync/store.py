@@ -10,7 +10,7 @@ import apsw
 
 from sync.errors import JournalBroken, JournalError, JournalFull
 from sync.limits import CHECKPOINT_PAGES_MAX, WAL_BYTES
-from sync.schema import TROUBLES, said
+from sync.schema import said, speaking
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -70,10 +70,8 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
         """The connection, for reads; what SQLite raises leaves as JournalError."""
-        try:
+        with speaking(self.path):
             yield self.connection
-        except TROUBLES as wrong:
-            raise said(self.path, wrong) from wrong
 
     def checkpoint(self) -> None:
         """Copy the WAL back into the file. One that fails loses nothing: the rows stay in the WAL."""

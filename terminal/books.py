@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from sync.closed import read_closed
 from sync.reconcile import BackendBook, BackendCharge, CardBook, JournalBook, Key, Reconciliation, reconcile
-from sync.schema import read_closed
 
 
 def card_books(chips: Path, loads: dict[str, int]) -> list[CardBook]:

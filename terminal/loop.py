@@ -261,6 +261,7 @@ class Device:
                 self._last_day = day
                 self.desk.end_service_day(moment.at)
             self.desk.watch_backlog()
+            self.desk.archive()
         except JournalError as wrong:
             self._trouble("journal", str(wrong))
         if self._slot is not None:

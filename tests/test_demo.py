@@ -12,9 +12,9 @@ from typing import Any
 import apsw
 import pytest
 
+from sync.closed import read_closed
 from sync.events import Done, Held
 from sync.record import chain, decode, encode
-from sync.schema import read_closed
 from tests.pcscd_fixture import real_pcscd
 
 __all__ = ["real_pcscd"]

@@ -13,11 +13,11 @@ import apsw
 import pytest
 
 from sync import schema
+from sync.closed import read_closed
 from sync.errors import JournalBroken, JournalFull, JournalInUse
 from sync.journal import Journal
 from sync.limits import RESERVE_BYTES
 from sync.record import encode
-from sync.schema import read_closed
 from tests import journals
 from tests.disk import DAMAGES, Disk, PowerCut
 from tests.journals import hold, keep

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from sync.chain import Identity
+from sync.closed import read_closed
 from sync.errors import (
     DamagedJournal,
     JournalError,
@@ -19,7 +20,7 @@ from sync.errors import (
     WrongJournal,
 )
 from sync.journal import Journal
-from sync.schema import read_closed, stored_identity
+from sync.schema import stored_identity
 from tests import journals
 from tests.journals import hold, keep
 from tests.rows import IDENTITY, done, refused
@@ -57,12 +58,12 @@ def foreign_database(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_a_schema_of_another_version_is_refused(journal: Journal, path: Path) -> None:
+def test_the_schema_of_a_newer_program_is_refused_with_what_to_do(journal: Journal, path: Path) -> None:
     journal.close()
     with sqlite3.connect(path) as other:
-        other.execute("PRAGMA user_version = 2")
+        other.execute("PRAGMA user_version = 3")
     other.close()
-    with pytest.raises(WrongJournal, match="schema 2"):
+    with pytest.raises(WrongJournal, match=r"schema 3.*migrate"):
         Journal.open(path, IDENTITY, "boot")
 
 

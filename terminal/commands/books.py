@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sync.errors import JournalError
-from terminal.commands.say import answer, as_json, fail, speaking
+from terminal.commands.say import answer, as_json, counted, fail, speaking
 
 journal_file = click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -26,12 +26,14 @@ def journal() -> None:
 def journal_verify(path: Path, as_json: bool) -> None:
     """Walk the hash chain; name the first damage. Exit status 1 when there is one."""
     from sync.chain import first_damage
-    from sync.schema import read_closed
+    from sync.closed import closed
 
-    identity, rows = read_closed(path)
-    damage = first_damage(identity, rows)
-    shown: dict[str, Any] = {**identity._asdict(), "rows": len(rows), "damage": damage._asdict() if damage else None}
-    whole = f"完整 · whole: {len(rows)} rows of terminal {identity.terminal}, epoch {identity.epoch}"
+    with closed(path) as journal:
+        identity, rows = journal.identity, journal.last - journal.first + 1
+        watched = counted(journal.rows(), rows, "核对 verifying", not as_json)
+        damage = first_damage(identity, watched, journal.first)
+    shown: dict[str, Any] = {**identity._asdict(), "rows": rows, "damage": damage._asdict() if damage else None}
+    whole = f"完整 · whole: {rows} rows of terminal {identity.terminal}, epoch {identity.epoch}"
     answer(shown, as_json, lambda: [whole if damage is None else f"损坏 · damaged at row {damage.seq}: {damage.what}"])
     if damage is not None:
         sys.exit(1)
@@ -45,15 +47,33 @@ def journal_verify(path: Path, as_json: bool) -> None:
 @speaking
 def journal_show(path: Path, card: str | None, last: int, as_json: bool) -> None:
     """List rows: number, time, kind, and what they hold."""
+    from sync.closed import closed
     from sync.record import decode
-    from sync.schema import read_closed
 
-    rows = [json.loads(stored.raw) for stored in read_closed(path)[1] if decode(stored.raw)]
-    if card is not None:
-        held = {row["seq"] for row in rows if row["event"].get("card") == card}
-        rows = [row for row in rows if row["seq"] in held or row["event"].get("held") in held]
-    rows = rows[-last:]
+    with closed(path) as journal:
+        found = journal.of_card(card, last) if card is not None else journal.rows(max(journal.last - last, 0))
+        rows = [json.loads(stored.raw) for stored in found if decode(stored.raw)]
     answer(rows, as_json, lambda: [_row_line(row) for row in rows])
+
+
+@journal.command("migrate")
+@journal_file
+@click.option("--to", "schema", type=int, help="The schema to bring it to; this program's own when left out.")
+@as_json
+@speaking
+def journal_migrate(path: Path, schema: int | None, as_json: bool) -> None:
+    """Bring a closed journal to the schema of an older program, before that one is installed again.
+
+    This program reads every released schema and brings it up by itself; only the way back is a command. Open drafts,
+    unsent rows and archived rows all go with it.
+    """
+    from sync.migrate import migrate
+    from sync.tables import SCHEMA_VERSION
+
+    to = SCHEMA_VERSION if schema is None else schema
+    before, rows = migrate(path, to)
+    shown = {"before": before, "schema": to, "rows": rows}
+    answer(shown, as_json, lambda: [f"结构 {before} → {to}，{rows} 条记录 · schema {before} to {to}, {rows} rows"])
 
 
 def _row_line(row: dict[str, Any]) -> str:
@@ -72,11 +92,13 @@ def _row_line(row: dict[str, Any]) -> str:
 @speaking
 def shift(path: Path, number: int | None, as_json: bool) -> None:
     """The end-of-shift report, from a closed journal or a snapshot."""
+    from sync.closed import closed
     from sync.record import decode
-    from sync.schema import read_closed
     from terminal.report import last_shift, shift_report
 
-    rows = [decode(stored.raw) for stored in read_closed(path)[1]]
+    with closed(path) as journal:
+        began = journal.last_sign_on() if number is None else None
+        rows = [decode(stored.raw) for stored in journal.rows(began - 1 if began else None)]
     wanted = number if number is not None else last_shift(rows)
     report = shift_report(rows, wanted)
     if report is None:

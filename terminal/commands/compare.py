@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from sync.record import decode
-from sync.schema import read_closed
+from sync.closed import read_closed
 from tariffs.pack import Pack
 from terminal import box
 from terminal.commands.table import table

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -10,6 +10,9 @@ import click
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+LONG = 20_000
+"""Rows from which a walk over them takes about a second."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
 configuration_file = click.argument("configuration", type=click.Path(exists=True, dir_okay=False))
@@ -22,6 +25,17 @@ def answer(value: Any, as_json: bool, lines: Callable[[], list[str]]) -> None:
     else:
         for line in lines():
             click.echo(line)
+
+
+def counted(items: Iterable[R], total: int, what: str, shown: bool) -> Iterator[R]:
+    """The items as they are, with a bar on stderr while somebody watches who would wait for long."""
+    if not shown or total < LONG or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, what, total, console=Console(stderr=True), transient=True)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from sync.closed import read_closed
 from sync.reconcile import Reconciliation
 from sync.record import decode
-from sync.schema import read_closed
 from terminal.books import reconciled
 from terminal.box import JOURNAL
 from terminal.demo.cast import cast

@@ -14,9 +14,9 @@ from typing import Any
 from apdu.virtual import issuer, remote
 from apdu.virtual.spec import CardSpec
 from config.model import Configuration, Face, Psam, Reader, Service, Sync, Tap, Tariff, Terminal
+from sync.closed import read_closed
 from sync.reconcile import BackendBook, JournalBook, Reconciliation, reconcile
 from sync.record import Row, decode
-from sync.schema import read_closed
 from terminal import box, ports
 from terminal.books import backend_book, card_books
 from terminal.mode import Mode

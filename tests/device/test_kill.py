@@ -12,9 +12,9 @@ import pytest
 from apdu.virtual import remote
 from apdu.virtual.spec import CardSpec
 from apdu.virtual.timing import Timing
+from sync.closed import read_closed
 from sync.events import AnyEvent, Done, Grey, Held, Started, Void
 from sync.record import decode
-from sync.schema import read_closed
 from tests.device.process import Running, send_all
 from tests.device.rig import Backend, books, configuration, eventually
 

@@ -14,9 +14,9 @@ from apdu.virtual import remote
 from apdu.virtual.spec import CardSpec
 from apdu.virtual.timing import Timing
 from config.model import Psam
+from sync.closed import read_closed
 from sync.events import Done, Started
 from sync.record import decode
-from sync.schema import read_closed
 from tests.device.process import Running, send_all
 from tests.device.rig import PATIENCE, Backend, books, configuration, eventually
 

@@ -19,9 +19,9 @@ from apdu.virtual.timing import Timing
 from config import parse
 from config.hotlist import HotList, build
 from config.model import Configuration, HotListFile, Psam, Reader, Tariff
+from sync.closed import read_closed
 from sync.events import Alarm, AnyEvent, Done, Held, Refused
 from sync.record import decode
-from sync.schema import read_closed
 from terminal.drivers.clock import CHINA
 from tests.device.process import Running, send_all, smk
 from tests.device.rig import Backend, books, configuration, eventually

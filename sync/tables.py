@@ -1,0 +1,84 @@
+"""The journal's tables, and the way from each released schema to the next and back.
+
+| schema | program | what it added |
+|---|---|---|
+| 1 | 0.1 | |
+| 2 | 0.2 | numbers that make opening independent of the journal's length; rows that may go to an archive; bills |
+"""
+
+import apsw
+
+APPLICATION_ID = 0x534D4B4A  # "SMKJ"
+SCHEMA_VERSION = 2
+
+_BILLS = "CREATE INDEX row_bill ON row(seq) WHERE kind = 'BILL_HELD'"
+_NEVER_GOES_1 = "CREATE TRIGGER row_never_goes BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'no row goes'); END"
+_NEVER_GOES = """
+CREATE TRIGGER row_never_goes BEFORE DELETE ON row
+WHEN old.seq >= (SELECT value FROM number WHERE name = 'archived')
+    OR old.seq > (SELECT value FROM number WHERE name = 'acknowledged')
+    OR coalesce(old.held, old.seq) IN (SELECT held FROM draft)
+    OR old.kind = 'BILL_HELD' AND NOT EXISTS (SELECT 1 FROM row WHERE held = old.seq)
+BEGIN SELECT raise(ABORT, 'no row goes'); END
+"""
+
+TABLES = f"""
+CREATE TABLE identity(
+    only_one INTEGER PRIMARY KEY CHECK(only_one = 1),
+    terminal TEXT NOT NULL, epoch INTEGER NOT NULL, first_serial INTEGER NOT NULL
+) STRICT;
+CREATE TABLE row(
+    seq INTEGER PRIMARY KEY,
+    raw BLOB NOT NULL,
+    head BLOB NOT NULL CHECK(length(head) = 32),
+    kind TEXT NOT NULL,
+    card TEXT, uid TEXT,
+    held INTEGER REFERENCES row(seq),
+    fen INTEGER NOT NULL,
+    signalled INTEGER NOT NULL
+) STRICT;
+CREATE INDEX row_card ON row(card, seq) WHERE card IS NOT NULL;
+CREATE INDEX row_lock ON row(uid, seq) WHERE kind IN ('LOCK_TRIED', 'LOCKED');
+CREATE INDEX row_held ON row(held, seq) WHERE held IS NOT NULL;
+CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
+{_BILLS};
+-- What can be derived from the rows, kept so that opening need not read them all: only those after number 'drafts'.
+-- `greyed`: closed unhealed.
+CREATE TABLE draft(held INTEGER PRIMARY KEY REFERENCES row(seq), greyed INTEGER NOT NULL) STRICT;
+-- Numbers beside the table of rows (sync/numbers.py).
+CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO number VALUES('acknowledged', 0), ('acknowledged_fen', 0), ('signalled', 0), ('drafts', 0),
+    ('total_fen', 0), ('synced', 0), ('archived', 0);
+CREATE TRIGGER row_never_changes BEFORE UPDATE ON row BEGIN SELECT raise(ABORT, 'no row changes'); END;
+{_NEVER_GOES};
+"""
+
+KINDS_1 = frozenset(
+    "HELD DONE VOID GREY REFUSED ADMITTED LOCK_TRIED LOCKED SIGN_ON SIGN_OFF STARTED ALARM".split()  # noqa: SIM905
+)
+"""The events that the program of schema 1 can read."""
+
+
+def _to_2(connection: apsw.Connection) -> None:
+    """One walk over the rows, for their money; no row is written anew."""
+    connection.execute(f"{_BILLS}; DROP TRIGGER row_never_goes; {_NEVER_GOES}")
+    sums = "SELECT 'acknowledged_fen', coalesce(sum(fen), 0) FROM row WHERE seq <= {acknowledged}"
+    acknowledged = "(SELECT value FROM number WHERE name = 'acknowledged')"
+    drafts = "(SELECT value FROM number WHERE name = 'drafts')"
+    connection.execute(f"INSERT INTO number {sums.format(acknowledged=acknowledged)}")
+    connection.execute(
+        f"INSERT INTO number SELECT 'total_fen', coalesce(sum(fen), 0) FROM row WHERE seq <= {drafts};"
+        "INSERT INTO number VALUES('synced', 0), ('archived', 0)"
+    )
+
+
+def _to_1(connection: apsw.Connection) -> None:
+    connection.execute(f"DROP INDEX row_bill; DROP TRIGGER row_never_goes; {_NEVER_GOES_1}")
+    connection.execute("DELETE FROM number WHERE name NOT IN ('acknowledged', 'signalled', 'drafts')")
+
+
+UP = {1: _to_2}
+"""From each schema to the next, inside the caller's transaction."""
+
+DOWN = {2: (_to_1, KINDS_1)}
+"""From each schema to the one before, once its archived rows are back; and the events that the program there reads."""
