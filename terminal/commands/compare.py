@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from sync.record import decode
 from sync.closed import read_closed
+from sync.record import decode
 from tariffs.pack import Pack
 from terminal import box
 from terminal.commands.table import table
