@@ -1,0 +1,40 @@
+"""What the simulated library knows: readers, items, and who has what."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Borrower:
+    """A reader: name, patron flags, fees owed in yuan."""
+
+    name: str
+    flags: str = " " * 14
+    owes: str = ""
+    paid: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Book:
+    """An item: title, who has it, its due date as text, how often it was lent and renewed."""
+
+    title: str
+    holder: str = ""
+    due: str = ""
+    lent: int = 0
+    renewed: int = 0
+    returned: int = 0
+    hold: bool = False
+    status: str = ""
+
+
+@dataclass
+class Shelf:
+    """The library's own truth. `honours_no_block`: a replayed checkout ignores blocks and takes the given due date."""
+
+    borrowers: dict[str, Borrower] = field(default_factory=dict)
+    books: dict[str, Book] = field(default_factory=dict)
+    honours_no_block: bool = False
+
+    def held_by(self, reader: str) -> list[str]:
+        """Barcodes that a reader has."""
+        return [code for code, book in self.books.items() if book.holder == reader]
