@@ -8,11 +8,19 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Collection
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from config.errors import ConfigError
-from config.limits import PACK_ARCHIVE_BYTES_MAX, PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX, PACK_NAME_MAX
+from config.limits import (
+    FEED_BYTES_MAX,
+    PACK_ARCHIVE_BYTES_MAX,
+    PACK_BYTES_MAX,
+    PACK_FILE_BYTES_MAX,
+    PACK_FILES_MAX,
+    PACK_NAME_MAX,
+)
 
 _READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -87,20 +95,40 @@ def read_zip(path: Path) -> dict[str, bytes]:
     return unzipped(read_file(path, PACK_ARCHIVE_BYTES_MAX), str(path), PACK_FILE_BYTES_MAX, PACK_BYTES_MAX)
 
 
-def unzipped(raw: bytes, place: str, file_bytes_max: int, bytes_max: int) -> dict[str, bytes]:
-    """The files of a zip in memory, each and all together within bounds. Raises ConfigError for anything else."""
+def read_tables(place: Path, names: Collection[str]) -> dict[str, bytes]:
+    """Those files of a published feed that are named, from its folder or zip; others may be of any size.
+
+    Raises ConfigError.
+    """
+    if place.is_dir():
+        found = (place / name for name in names)
+        return {path.name: read_file(path, FEED_BYTES_MAX) for path in found if path.exists()}
+    raw = read_file(place, FEED_BYTES_MAX)
+    return unzipped(raw, str(place), FEED_BYTES_MAX, FEED_BYTES_MAX, names)
+
+
+def unzipped(
+    raw: bytes, place: str, file_bytes_max: int, bytes_max: int, names: Collection[str] = ()
+) -> dict[str, bytes]:
+    """The files of a zip in memory, each and all together within bounds; only the named ones, if any are.
+
+    Raises ConfigError for anything else.
+    """
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
-            return _members(archive, place, file_bytes_max, bytes_max)
+            members = [member for member in archive.infolist() if not names or member.filename in names]
+            return _members(archive, members, place, file_bytes_max, bytes_max)
     except _ZIP_TROUBLE as wrong:
         zh, en = f"zip 文件损坏：{wrong}", f"a damaged zip: {wrong}"
         raise ConfigError(place, zh, en, "重新复制该文件", "copy the file again") from wrong
 
 
-def _members(archive: zipfile.ZipFile, place: str, file_bytes_max: int, bytes_max: int) -> dict[str, bytes]:
+def _members(
+    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], place: str, file_bytes_max: int, bytes_max: int
+) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     left = bytes_max
-    for member in archive.infolist():
+    for member in members:
         name = member.filename
         if member.is_dir() or any(map(_left_out, PurePosixPath(name).parts)):
             continue

@@ -36,6 +36,9 @@ PACK_FILE_BYTES_MAX = 8 * 1024 * 1024
 PACK_BYTES_MAX = 32 * 1024 * 1024
 """A whole pack as it lies in memory while it is checked: half of the device's resident budget of 60 MiB."""
 
+FEED_BYTES_MAX = 512 * 1024 * 1024
+"""A published feed as `smk fare quote` reads it, on a technician's machine: a country's zip has 300 MB."""
+
 PACK_ARCHIVE_BYTES_MAX = 8 * 1024 * 1024
 """A pack as a zip; text compresses at least four times."""
 

@@ -3,13 +3,19 @@
 from datetime import date, datetime, timedelta
 
 from tariffs.asks import Ride
+from tariffs.fares.feed import INSTEAD, PLUS_BOTH, TransferRule
+from tariffs.fares.transfer import Run
 from tariffs.limits import TRANSFERS_COUNTED_MAX
 from tariffs.money import yuan_en, yuan_zh
 from tariffs.pack import Pack
 from tariffs.rules import LOCAL
+from tariffs.tables import Tables
 from tariffs.terms import Price, Repeat, Terms
 from tariffs.verdict import Admit, Charge, Reason, Refuse, Verdict, Warning
 from tariffs.wallet import LastRide, SettledRide, Wallet
+
+Why = tuple[tuple[str, str], ...]
+"""Steps in words: Chinese, English."""
 
 NUMBER_DIGITS = 20
 ZERO = timedelta()
@@ -46,28 +52,25 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
     """
     now = moment.replace(tzinfo=None, microsecond=0)
     today = now.date()
-    terms = _terms(wallet, today, tables)
-    if isinstance(terms, Refuse):
-        return terms
-    if not wallet.composite and (terms.always_composite or not wallet.simple):
+    held = _terms(wallet, today, tables)
+    if isinstance(held, Refuse):
+        return held
+    if not wallet.composite and (held.always_composite or not wallet.simple):
         return Refuse(Reason.NOT_A_PURSE)
     if ask.healed is not None and _is_this_ride(ask.healed, ask, now, tables):
         return Admit(Reason.HEALED)
-    why: tuple[tuple[str, str], ...] = ()
-    if terms.expired_as and wallet.class_end is not None and wallet.class_end < today:
-        why = ((f"{terms.name_zh}优惠已到期", f"{terms.name_en}: the concession has ended"),)
-        ordinary = tables.local[terms.expired_as].at(today)
-        if ordinary is None:
-            return Refuse(Reason.CLASS_NOT_SERVED)
-        terms = ordinary
-    price = _price(terms, ask.line or tables.unattributed_route, tables)
-    if price is None:
+    terms, why = _still_held(wallet, today, tables, held)
+    if terms is None:
+        return Refuse(Reason.CLASS_NOT_SERVED)
+    fares = tables.tables.at(today)
+    price = fares and fares.price(terms, ask.line or tables.unattributed_route, ask.stop, now)
+    if not fares or not price:
         return Refuse(Reason.FARE_UNKNOWN)
     why += price.why
     last = wallet.last_ride
     if last is not None and _is_second_tap(last, ask, now, tables):
         return _second_tap(wallet, ask, now, tables, terms, price, last, why)
-    fare = None if last is None else _transfer_fare(wallet, now, tables, terms, price, last)
+    fare = None if last is None else _transfer_fare(wallet, now, tables, fares, terms, price, last)
     if last is None or fare is None:
         ride = _ride(ask, now, now, 1, 0, price.amount_fen, price)
         return _charge(wallet, today, tables, terms, price, price.reason, ride, why)
@@ -106,9 +109,12 @@ def _terms(wallet: Wallet, today: date, tables: Pack) -> Terms | Refuse:
     return Refuse(Reason.CLASS_NOT_SERVED) if terms is None else terms
 
 
-def _price(terms: Terms, line: str, tables: Pack) -> Price | None:
-    network = tables.routes.get(line)
-    return None if network is None else terms.prices.get(network)
+def _still_held(wallet: Wallet, today: date, tables: Pack, terms: Terms) -> tuple[Terms | None, Why]:
+    """The terms, or those by which a card rides whose concession has ended; None when these have no terms."""
+    if not terms.expired_as or wallet.class_end is None or wallet.class_end >= today:
+        return terms, ()
+    why = ((f"{terms.name_zh}优惠已到期", f"{terms.name_en}: the concession has ended"),)
+    return tables.local[terms.expired_as].at(today), why
 
 
 def _since(then: datetime, now: datetime, tables: Pack) -> timedelta | None:
@@ -152,7 +158,7 @@ def _second_tap(
     terms: Terms,
     price: Price,
     last: LastRide,
-    why: tuple[tuple[str, str], ...],
+    why: Why,
 ) -> Verdict:
     """Rows 14 and 15. The transfer window stays as the first tap of the ride opened it."""
     taps = max(last.taps, 1) + 1
@@ -170,7 +176,7 @@ def _second_tap(
 
 
 def _transfer_fare(
-    wallet: Wallet, now: datetime, tables: Pack, terms: Terms, price: Price, last: LastRide
+    wallet: Wallet, now: datetime, tables: Pack, fares: Tables, terms: Terms, price: Price, last: LastRide
 ) -> int | None:
     """What this boarding costs as a transfer; None when it is none, or none that is cheaper than the fare.
 
@@ -183,14 +189,31 @@ def _transfer_fare(
         return None
     before = last.leg_group
     if not before:
-        earlier = _price(terms, last.line, tables)
+        earlier = fares.price(terms, last.line, "", last.boarded_at)
         if earlier is None:
             return None
         before = earlier.group
-    rules = tables.transfers.find(before, price.group, last.transfers + 1, int(passed.total_seconds()))
-    fares = [terms.transfer_fares[rule.product] for rule in rules if rule.product in terms.transfer_fares]
-    fare = min(fares, default=price.amount_fen)
+    transfers = fares.engine.transfers
+    run = Run(transfers.pair(before, price.group), last.transfers + 1, 0, 0)
+    costs = [
+        cost
+        for rule in transfers.find(run, lambda limit_type, start: passed)
+        if (cost := _cost(rule, terms, price, last)) is not None
+    ]
+    fare = min(costs, default=price.amount_fen)
     return fare if fare < price.amount_fen else None
+
+
+def _cost(rule: TransferRule, terms: Terms, price: Price, last: LastRide) -> int | None:
+    """What a transfer takes from the card now that all before it is paid; a purse gives nothing back."""
+    extra = terms.fares.get(rule.product) if rule.product else 0
+    if extra is None:
+        return None
+    if rule.kind == PLUS_BOTH:
+        extra += price.amount_fen
+    elif rule.kind == INSTEAD and last.transfers == 0:
+        extra -= last.amount_fen
+    return max(extra, 0)
 
 
 def _ride(
@@ -207,7 +230,7 @@ def _charge(
     price: Price,
     reason: Reason,
     ride: LastRide,
-    why: tuple[tuple[str, str], ...],
+    why: Why,
 ) -> Charge:
     """The charge for `ride`. Composite where the terms or a free ride want the record and the card can."""
     wanted = terms.keeps_record or ride.amount_fen == 0 or not wallet.simple

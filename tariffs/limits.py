@@ -21,8 +21,17 @@ TOML_LINE_CHARS_MAX = 4_000
 TOML_LINE_DOTS_MAX = 50
 """Dots in one line: the parser's work grows with the square of a dotted key's parts; a source's text has a few."""
 
-TABLE_ROWS_MAX = 200_000
-"""Rows of one GTFS table: 100,000 stops or leg rules must open; twice that is a mistake."""
+EDITIONS_MAX = 20
+"""Days on which the fare tables of one pack change: each edition is a feed of its own in memory."""
+
+AMOUNT_DIGITS_MAX = 12
+"""Digits before the point of an amount in any currency: a trillion is no fare."""
+
+JOURNEY_LEGS_MAX = 200
+"""Legs of one journey that is priced: more than a month of rides."""
+
+TABLE_ROWS_MAX = 1_000_000
+"""Rows of one GTFS table: a country's feed has half a million stops."""
 
 COLUMNS_MAX = 100
 """Columns of one GTFS table: the widest in the specification has 20, agencies add some of their own."""

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tariffs.dated import Dated
-from tariffs.fares.gtfs import read_feed
-from tariffs.fares.match import Transfers
-from tariffs.fares.price import cash_fares, price_terms
 from tariffs.faults import Findings
 from tariffs.limits import PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX
 from tariffs.rules import Scheme, read_classes, read_rules
+from tariffs.tables import Tables, open_tables, price_terms, read_editions
 from tariffs.terms import Terms
 from tariffs.toml import TomlFile
 
@@ -24,7 +22,8 @@ from tariffs.toml import TomlFile
 class Pack:
     """All that `decide` looks up. Immutable; several may be held at once, one for each day in force (tariffs/dated.py).
 
-    `routes`: route to network. `schemes`: the allow-list by card family. `local`: class to terms; `visiting`: the
+    `tables`: the fare tables by their first day. `routes`: route to network in the latest. `schemes`: the allow-list by
+    card family. `local`: class to terms; `visiting`: the
     terms that the allow-list names. `plain_classes`: local classes whose card's record is never asked for: they pay by
     simple purchases. `hot_locks`: hot-list level to "lock the card". `unverified`: (file, line, source) of each value
     that nobody has confirmed.
@@ -35,12 +34,12 @@ class Pack:
     unattributed_route: str
     junk_numbers: frozenset[str]
     hot_locks: Mapping[int, bool]
+    tables: Dated[Tables]
     routes: Mapping[str, str]
     schemes: Mapping[str, Scheme]
     local: Mapping[str, Dated[Terms]]
     plain_classes: frozenset[str]
     visiting: Mapping[str, Dated[Terms]]
-    transfers: Transfers
     low_balance_fen: int
     ends_soon: timedelta
     healed_window: timedelta
@@ -57,15 +56,16 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
     findings = Findings()
     _check_sizes(files, findings)
     findings.raise_if_any()
-    feed = read_feed(files, findings)
-    cash = {} if findings.count else cash_fares(feed, findings)
+    feeds = read_editions(files, findings)
+    tables = {} if findings.count else {day: open_tables(feed, findings) for day, feed in feeds.items()}
     pack_file = TomlFile(files, "pack.toml", findings)
     class_file = TomlFile(files, "classes.toml", findings)
-    rules = read_rules(pack_file, feed.routes) if not pack_file.broken else None
-    classes = read_classes(class_file, feed) if not class_file.broken else None
+    latest = feeds[max(feeds)]
+    rules = read_rules(pack_file, latest.routes) if not pack_file.broken else None
+    classes = read_classes(class_file, latest) if not class_file.broken else None
     findings.raise_if_any()
     assert rules is not None and classes is not None, "a file that is not read leaves a fault"
-    local, visiting = price_terms(feed, classes, rules.visiting, cash, findings)
+    local, visiting = price_terms(tables, classes, rules.visiting, findings)
     findings.raise_if_any()
     return Pack(
         version=rules.version,
@@ -73,18 +73,18 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
         unattributed_route=rules.unattributed_route,
         junk_numbers=rules.junk_numbers,
         hot_locks=rules.hot_locks,
-        routes=feed.routes,
+        tables=Dated(tables.items()),
+        routes=latest.routes,
         schemes=rules.schemes,
         local=local,
         plain_classes=frozenset(name for name, editions in local.items() if not any(map(_reads, editions.editions))),
         visiting=visiting,
-        transfers=Transfers(feed.transfer_rules),
         low_balance_fen=rules.low_balance_fen,
         ends_soon=rules.ends_soon,
         healed_window=rules.healed_window,
         same_ride_window=rules.same_ride_window,
         clock_tolerance=rules.clock_tolerance,
-        unverified=(*feed.unverified, *pack_file.unverified, *class_file.unverified),
+        unverified=(*latest.unverified, *pack_file.unverified, *class_file.unverified),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tariffs.dated import Dated
-from tariffs.fares.gtfs import Feed
+from tariffs.fares.feed import Feed
 from tariffs.limits import ACCEPTED_MAX, HOT_LEVELS_MAX, JUNK_NUMBERS_MAX, TAPS_MAX, TERMS_MAX
 from tariffs.terms import Repeat
 from tariffs.toml import DAY, FLAG, IDENTIFIER, TEXT, Block, Kind, TomlFile, listed, shaped, whole

@@ -1,4 +1,4 @@
-"""On what terms a card rides: the class's rules and its price on each route, ready for the tap."""
+"""On what terms a card rides: the class's rules and what each fare product costs it, ready for the tap."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Repeat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one ride in one network costs on these terms, and why, in words (Chinese, English).
+    """What one ride costs on these terms, and why, in words (Chinese, English).
 
     `cash_fare_fen`: what it costs in cash. `group`: the leg's group (GTFS), by which transfers are found.
     """
@@ -36,8 +36,9 @@ class Terms:
 
     `taps_max`: taps in one ride, the first one included. `always_composite`: the family takes no simple purchase.
     `keeps_record`: composite where the card can, because a transfer or the repeat rule needs the record.
-    `expired_as`: the class by which an expired concession is charged, "" where there is none. `prices` by network.
-    `transfer_fares`: what a transfer's product costs; the free one's id is "".
+    `expired_as`: the class by which an expired concession is charged, "" where there is none. `usual`: no concession.
+    `rate_percent`: of the cash fare, None for a class that has fares of its own. `fares`: product to fen, of legs and
+    transfers. `prices`: by network, of the rides that depend on nothing else (neither stop nor hour).
     """
 
     name_zh: str
@@ -48,5 +49,7 @@ class Terms:
     always_composite: bool
     keeps_record: bool
     expired_as: str
+    usual: bool
+    rate_percent: int | None
+    fares: Mapping[str, int]
     prices: Mapping[str, Price]
-    transfer_fares: Mapping[str, int]

@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "checks:check",
     "config": "checks:config",
     "pack": "packs:pack",
+    "fare": "fares:fare",
     "hotlist": "checks:hotlist",
     "profiles": "checks:profiles",
     "journal": "books:journal",

@@ -102,7 +102,7 @@ def test_leg_groups_fit_the_four_characters_of_the_card_record() -> None:
         ("fare_leg_rules.txt", "leg_group_id", "fare_product_id", "", "fare_product_id,network_id,fare_product_id"),
         ("fare_transfer_rules.txt", "18000", "5h", "duration_limit", "5h"),
         ("fare_transfer_rules.txt", ",18000,1,0", ",18000,0,0", "duration_limit_type", "0"),
-        ("fare_transfer_rules.txt", ",18000,1,0", ",18000,1,2", "fare_transfer_type", "2"),
+        ("fare_transfer_rules.txt", ",18000,1,0", ",18000,1,3", "fare_transfer_type", "3"),
         ("fare_transfer_rules.txt", ",-1,", ",,", "transfer_count", ""),
         ("fare_transfer_rules.txt", ",-1,", ",0,", "transfer_count", "0"),
         ("fare_transfer_rules.txt", "city,boat,", "city,ship,", "to_leg_group_id", "ship"),
@@ -183,8 +183,10 @@ def test_a_network_without_a_cash_fare_is_a_fault() -> None:
     }
 
 
-@pytest.mark.parametrize("column", ["from_area_id", "to_area_id", "from_timeframe_group_id", "to_timeframe_group_id"])
-def test_a_pack_that_needs_areas_or_timeframes_is_refused_rather_than_priced_wrongly(column: str) -> None:
+@pytest.mark.parametrize(("column", "file"), [("to_area_id", "areas"), ("to_timeframe_group_id", "timeframes")])
+def test_a_pack_whose_fares_depend_on_where_a_ride_ends_is_refused_rather_than_priced_wrongly(
+    column: str, file: str
+) -> None:
     rules = f"network_id,fare_product_id,{column}\ncity,city_single,peak\n".encode()
     assert column in {fault.field for fault in faults_of(pack_files("jiaxing", fare_leg_rules__txt=rules))}
 

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from tariffs.asks import Ride
 from tariffs.decide import decide
-from tariffs.fares.gtfs import TransferRule
-from tariffs.fares.match import Transfers
+from tariffs.fares.feed import TransferRule
+from tariffs.fares.options import Options
+from tariffs.fares.transfer import Run, Transfers
 from tariffs.pack import Pack, parse_pack
 from tariffs.verdict import Charge, Reason
 from tariffs.wallet import LastRide, Wallet
@@ -173,7 +174,12 @@ def test_a_transfer_that_is_dearer_than_the_fare_is_not_taken() -> None:
 
 
 def rule(start: str, end: str, count: int | None, window: int | None = None, product: str = "") -> TransferRule:
-    return TransferRule(start, end, count, window, product)
+    return TransferRule(start, end, count, window, 1, 0, product, 0)
+
+
+def find(table: Transfers, start: str, end: str, nth: int, seconds: int) -> tuple[TransferRule, ...]:
+    """The rules for the nth transfer of a run that began so many seconds ago."""
+    return table.find(Run(table.pair(start, end), nth, 0, 0), lambda limit_type, first: timedelta(seconds=seconds))
 
 
 def test_the_row_with_the_smallest_sufficient_count_is_used() -> None:
@@ -182,16 +188,17 @@ def test_the_row_with_the_smallest_sufficient_count_is_used() -> None:
         rule("a", "a", 3, product="third"),
         rule("a", "a", 1, product="first"),
     ]
-    table = Transfers(tuple(rows))
-    found = [[row.product for row in table.find("a", "a", nth, 0)] for nth in (1, 2, 3, 4, 400)]
+    table = Transfers(tuple(rows), Options())
+    found = [[row.product for row in find(table, "a", "a", nth, 0)] for nth in (1, 2, 3, 4, 400)]
     assert found == [["first"], ["third"], ["third"], ["later"], ["later"]]
 
 
 def test_an_exact_pair_comes_before_blanks_and_a_blank_is_what_its_column_does_not_name() -> None:
     table = Transfers(
-        (rule("a", "b", None, product="ab"), rule("", "b", None, product="?b"), rule("a", "", None, product="a?"))
+        (rule("a", "b", None, product="ab"), rule("", "b", None, product="?b"), rule("a", "", None, product="a?")),
+        Options(),
     )
-    found = {(start, end): [row.product for row in table.find(start, end, 1, 0)] for start in "axb" for end in "bx"}
+    found = {(start, end): [row.product for row in find(table, start, end, 1, 0)] for start in "axb" for end in "bx"}
     assert found == {
         ("a", "b"): ["ab"],
         ("a", "x"): ["a?"],
@@ -203,11 +210,11 @@ def test_an_exact_pair_comes_before_blanks_and_a_blank_is_what_its_column_does_n
 
 
 def test_a_transfer_rule_holds_in_its_own_direction_only() -> None:
-    table = Transfers((rule("a", "b", None),))
-    assert table.find("a", "b", 1, 0) and not table.find("b", "a", 1, 0)
+    table = Transfers((rule("a", "b", None),), Options())
+    assert find(table, "a", "b", 1, 0) and not find(table, "b", "a", 1, 0)
 
 
 @pytest.mark.parametrize(("seconds", "found"), [(0, 2), (60, 2), (61, 1), (10**9, 1)])
 def test_a_row_without_a_limit_never_closes(seconds: int, found: int) -> None:
-    table = Transfers((rule("a", "a", None, 60, "brief"), rule("a", "a", None, None, "ever")))
-    assert len(table.find("a", "a", 1, seconds)) == found
+    table = Transfers((rule("a", "a", None, 60, "brief"), rule("a", "a", None, None, "ever")), Options())
+    assert len(find(table, "a", "a", 1, seconds)) == found

@@ -1,89 +1,122 @@
-"""Which leg rule and which transfer rule a ride matches, and what a product costs a rider.
+"""Which leg rules a leg matches. An index finds them among any number of rows; `why_not` says it row by row.
 
-docs/transit.md, "GTFS-Fares v2". An empty cell means different things: without the column rule_priority an empty
-network is every network that the column does not name; with it, any network, and only the matching rules of the
-highest priority count. In fare_transfer_rules an exact pair comes first, then an empty group is every group that its
-column does not name.
+An empty cell means different things. Without the column rule_priority an empty network or area is every one that the
+column does not name; with the column it is any, and only the matching rows of the highest priority count. An empty
+timeframe is always any. Source: GTFS reference, fare_leg_rules.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from tariffs.fares.gtfs import Feed, LegRule, TransferRule
+from tariffs.fares.feed import ANY, Feed, LegRule
+from tariffs.fares.options import Options
+
+NO_AREA: frozenset[str] = frozenset()
 
 
-def leg_rules_by_network(feed: Feed) -> dict[str, tuple[tuple[LegRule, ...], ...]]:
-    """The rules that a leg of each network matches, in parts (blank rules are one part that all networks share).
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """An effective leg as rules see it.
 
-    Network "" is a route without one.
+    `networks`: of its legs, "" for a leg without one. The moments are local to their stops; None where the event is
+    not known (a validator at boarding does not know the end).
     """
-    named: dict[str, list[LegRule]] = {network: [] for network in ("", *feed.routes.values())}
-    blank: list[LegRule] = []
-    for rule in feed.leg_rules:
-        if rule.network:
-            named.setdefault(rule.network, []).append(rule)
-        else:
-            blank.append(rule)
-    shared = _highest(blank) if feed.ranked else tuple(blank)
-    return {network: _parts(tuple(rules), shared, feed.ranked) for network, rules in named.items()}
+
+    networks: frozenset[str]
+    from_areas: frozenset[str]
+    to_areas: frozenset[str]
+    start: datetime | None
+    end: datetime | None
 
 
-def _parts(own: tuple[LegRule, ...], shared: tuple[LegRule, ...], ranked: bool) -> tuple[tuple[LegRule, ...], ...]:
-    if not own or not shared:
-        return (_highest(own) if ranked else own, shared)
-    if not ranked:
-        return (own,)
-    top = _highest(own)
-    difference = top[0].priority - shared[0].priority
-    return (top,) if difference > 0 else (shared,) if difference < 0 else (top, shared)
+class LegMatcher:
+    """The leg rules of a feed, ready to be asked."""
 
+    def __init__(self, feed: Feed, options: Options) -> None:
+        """Index the rules by network and areas."""
+        index: dict[tuple[str, str, str], list[LegRule]] = defaultdict(list)
+        for rule in feed.leg_rules:
+            index[rule.network, rule.from_area, rule.to_area].append(rule)
+        self._index = {key: tuple(rules) for key, rules in index.items()}
+        self._networks = frozenset(rule.network for rule in feed.leg_rules) - {ANY}
+        self._from_areas = frozenset(rule.from_area for rule in feed.leg_rules) - {ANY}
+        self._to_areas = frozenset(rule.to_area for rule in feed.leg_rules) - {ANY}
+        self._feed = feed
+        self._options = options
 
-def _highest(rules: Sequence[LegRule]) -> tuple[LegRule, ...]:
-    top = max((rule.priority for rule in rules), default=0)
-    return tuple(rule for rule in rules if rule.priority == top)
+    def areas(self, stop: str) -> frozenset[str]:
+        """The areas of a stop: its own, else those of the nearest stop above it that has any."""
+        stops, seen = self._feed.stops, 0
+        while stop and seen < 4:  # boarding area, platform, station: what stands deeper is a loop
+            if own := stops.areas.get(stop):
+                return own
+            stop, seen = stops.parents.get(stop, ""), seen + 1
+        return NO_AREA
 
+    def match(self, travel: Travel) -> tuple[LegRule, ...]:
+        """The rules that hold for this leg, in no order that matters; empty when its fare is unknown."""
+        found: list[LegRule] = []
+        for network in self._network_cells(travel.networks):
+            for from_area in self._area_cells(travel.from_areas, self._from_areas):
+                for to_area in self._area_cells(travel.to_areas, self._to_areas):
+                    found += self._index.get((network, from_area, to_area), ())
+        timed = [rule for rule in found if not self._wrong_time(rule, travel)]
+        if not self._feed.ranked:
+            return tuple(timed)
+        top = max((rule.priority for rule in timed), default=0)
+        return tuple(rule for rule in timed if rule.priority == top)
 
-def amount_of(feed: Feed, product: str, category: str, medium: str) -> int | None:
-    """What `product` costs in fen; None when its rows do not say.
+    def why_not(self, rule: LegRule, travel: Travel) -> str:
+        """The column by which the rule does not hold for this leg; "" when it does. `rule_priority`: another one goes
+        before it."""
+        if rule.network not in self._network_cells(travel.networks):
+            return "network_id"
+        if rule.from_area not in self._area_cells(travel.from_areas, self._from_areas):
+            return "from_area_id"
+        if rule.to_area not in self._area_cells(travel.to_areas, self._to_areas):
+            return "to_area_id"
+        if wrong := self._wrong_time(rule, travel):
+            return wrong
+        return "" if rule in self.match(travel) else "rule_priority"
 
-    A row for the category and the medium comes before rows that leave one of them, then both, empty.
-    """
-    amounts = feed.products.get(product, {})
-    for key in ((category, medium), ("", medium), (category, ""), ("", "")):
-        if key in amounts:
-            return amounts[key]
-    return None
+    def _network_cells(self, networks: frozenset[str]) -> tuple[str, ...]:
+        """The cells of network_id that hold for legs of these networks. Legs of several networks have no common one."""
+        only = next(iter(networks)) if len(networks) == 1 else ""
+        if self._feed.ranked:
+            return (only, ANY) if only else (ANY,)
+        if only in self._networks:
+            return (only,)
+        if not networks.isdisjoint(self._networks) or ("" in networks and self._options.without_network == "unknown"):
+            return ()
+        return (ANY,)
 
+    def _area_cells(self, areas: frozenset[str], named: frozenset[str]) -> Iterable[str]:
+        if self._feed.ranked:
+            return (*areas, ANY)
+        if not areas:
+            return (ANY,) if self._options.without_area == "blank" else ()
+        exact = areas & named
+        if not exact:
+            return (ANY,)
+        return (*exact, ANY) if self._options.some_areas_named == "both" and exact != areas else exact
 
-class Transfers:
-    """The transfer rules, ready for one look-up a tap."""
+    def _wrong_time(self, rule: LegRule, travel: Travel) -> str:
+        if rule.from_timeframe and not self._holds(rule.from_timeframe, travel.start):
+            return "from_timeframe_group_id"
+        if rule.to_timeframe and not self._holds(rule.to_timeframe, travel.end):
+            return "to_timeframe_group_id"
+        return ""
 
-    __slots__ = ("_from", "_pairs", "_to")
-
-    def __init__(self, rules: tuple[TransferRule, ...]) -> None:
-        """Rules of one pair are kept by count, unlimited last."""
-        pairs: dict[tuple[str, str], list[TransferRule]] = {}
-        for rule in sorted(rules, key=lambda rule: (rule.count is None, rule.count or 0)):
-            pairs.setdefault((rule.from_group, rule.to_group), []).append(rule)
-        self._pairs: Mapping[tuple[str, str], tuple[TransferRule, ...]] = {
-            pair: tuple(found) for pair, found in pairs.items()
-        }
-        self._from = frozenset(rule.from_group for rule in rules)
-        self._to = frozenset(rule.to_group for rule in rules)
-
-    def __bool__(self) -> bool:
-        """Whether there is any transfer at all."""
-        return bool(self._pairs)
-
-    def find(self, from_group: str, to_group: str, nth: int, seconds: int) -> tuple[TransferRule, ...]:
-        """The rules for the `nth` transfer of a journey (from 1), `seconds` after its first boarding.
-
-        Of the matching rows those with the smallest count that is enough; of these, those whose window still holds.
-        The last second of a window belongs to it: the specification is silent, the open engines agree.
-        """
-        pair = (from_group if from_group in self._from else "", to_group if to_group in self._to else "")
-        enough = [rule for rule in self._pairs.get(pair, ()) if rule.count is None or rule.count >= nth]
-        return tuple(
-            rule
-            for rule in enough
-            if rule.count == enough[0].count and (rule.window_seconds is None or seconds <= rule.window_seconds)
-        )
+    def _holds(self, group: str, moment: datetime | None) -> bool:
+        """Whether a local moment lies in a timeframe of the group: its calendar day, not the day of service."""
+        if moment is None:
+            return False
+        seconds, day = moment.hour * 3600 + moment.minute * 60 + moment.second, moment.date()
+        for frame in self._feed.timeframes.get(group, ()):
+            if frame.start <= seconds < frame.end:
+                service = self._feed.services.get(frame.service)
+                if service is not None and service.runs(day):
+                    return True
+        return False

@@ -76,7 +76,10 @@ ABSENT = Sheet(frozenset(), ())
 def read_sheet(
     files: Mapping[str, bytes], file: str, findings: Findings, required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Sheet:
-    """Read `file` from the pack; ABSENT when it is not there. Columns that nobody asks for are not kept."""
+    """Read `file` from the pack; ABSENT when it is not there. Columns that nobody asks for are not kept.
+
+    What is wrong is noted, and the rest is read as far as it can be told.
+    """
     if file not in files:
         return ABSENT
     try:
@@ -84,7 +87,7 @@ def read_sheet(
     except UnicodeDecodeError as wrong:
         line = files[file].count(b"\n", 0, wrong.start) + 1
         findings.add(file, line, "", "", "不是 UTF-8 文本", "is not UTF-8 text")
-        return ABSENT
+        text = files[file].decode("utf-8-sig", "replace")
     records = _records(text, file, findings)
     header = next(records, None)
     if header is None:
@@ -108,20 +111,22 @@ def read_sheet(
 
 
 def _records(text: str, file: str, findings: Findings) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of each record; stops with a fault where the text is not CSV."""
-    lines = text.split("\n")
-    reader = csv.reader((line + "\n" for line in lines), strict=True)
+    """(first line, cells) of each record. Where the text is not CSV, a fault, and a more lenient reading from there."""
+    lines, begin, strict = text.split("\n"), 1, True
     while True:
-        begin = reader.line_num + 1
+        reader = csv.reader((line + "\n" for line in lines[begin - 1 :]), strict=strict)
+        first = begin
         try:
-            cells = next(reader)
-        except StopIteration:
+            for cells in reader:
+                if any(map(str.strip, cells)):
+                    yield begin, cells
+                begin = first + reader.line_num
             return
         except csv.Error as wrong:
             findings.add(file, begin, "", "", f"不是合法的 CSV（{wrong}）", f"is not CSV here ({wrong})")
-            return
-        if any(cell.strip() for cell in cells):
-            yield begin, cells
+            if not strict:
+                return
+            strict = False
 
 
 def _rows(
@@ -140,6 +145,5 @@ def _rows(
                 f"有 {len(cells)} 格，表头有 {len(columns)} 列",
                 f"has {len(cells)} cells, the header has {len(columns)} columns",
             )
-            continue
-        kept = {name: cell.strip() for name, cell in zip(columns, cells, strict=True) if name in wanted}
+        kept = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name in wanted}
         yield Row(file, line, kept, findings)
