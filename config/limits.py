@@ -21,6 +21,24 @@ PROFILES_MAX = 16
 HOT_LIST_ENTRIES_MAX = 999_999
 """The header's count has six digits (docs/cards.md, "Back-office files")."""
 
+HOT_LIST_INDEX_BITS = 16
+"""A city's index has at most twice so many buckets: half a megabyte at most, which stays in the processor's cache."""
+
+HOT_LIST_CITIES_MAX = 10_000
+"""A city has four digits."""
+
+HOT_LIST_RANGES_MAX = 10_000
+"""A range stands for a lost batch of cards; it lies in memory."""
+
+HOT_LIST_CHANGES_MAX = 200_000
+"""A delta with more changes than this is a new list."""
+
+HOT_LIST_DELTA_BYTES_MAX = 64 * 1024 * 1024
+"""So many changes and ranges as JSON, amply."""
+
+HOT_LIST_MAPPED_MAX = 1 << 30
+"""A hundred million cards in 9 bytes each; it is mapped, not read."""
+
 HOT_LIST_LINE_BYTES = 22
 """Card number N20 and level N2."""
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from config import hotlist
+from config import blacklist, hotfile
+from config.blacklist import HotListFaults
 from config.errors import ConfigError
 from config.faults import Fault, shown
 from config.files import read_file, read_folder, read_zip
-from config.hotlist import HotList, HotListFaults
+from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded, with_last_good
 from config.limits import CONFIGURATION_BYTES_MAX, HOT_LIST_BYTES_MAX
 from config.model import Configuration
@@ -48,7 +49,9 @@ def load_configuration(path: Path, good: LastGood | None = None) -> Loaded[Confi
 
 
 def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
-    """The issuer's black list in `path`. Raises ConfigError."""
+    """The hot list in `path`: a mapped one, or the issuer's text. Raises ConfigError."""
+    if hotfile.is_mapped(path) or hotfile.is_mapped(hotfile.previous_of(path)):
+        return hotfile.load(path) if good is not None else Loaded(hotfile.open_list(path))
 
     def value(files: Mapping[str, bytes]) -> HotList:
         [(name, raw)] = files.items()
@@ -128,7 +131,7 @@ def _absolute(configuration: Configuration, folder: Path) -> Configuration:
 
 
 def _hot_list(name: str, raw: bytes) -> HotList:
-    parsed = hotlist.parse(raw)
+    parsed = blacklist.parse(raw)
     dated = _DATED_LIST.fullmatch(name)
     if dated and dated[1] != parsed.version:
         zh = f"文件名的日期与首行 {parsed.version} 不同"

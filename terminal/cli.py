@@ -14,7 +14,7 @@ COMMANDS = {
     "config": "checks:config",
     "pack": "packs:pack",
     "fare": "fares:fare",
-    "hotlist": "checks:hotlist",
+    "hotlist": "hotlist:hotlist",
     "profiles": "checks:profiles",
     "journal": "books:journal",
     "shift": "books:shift",

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.blacklist import HotListFaults, build, parse
 from config.faults import Fault
-from config.hotlist import HotList, HotListFaults, build, parse
+from config.hotlist import HotList
 
 CARD, OTHER = "31400000000012345678", "33500000000012345678"
 

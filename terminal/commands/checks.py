@@ -1,4 +1,4 @@
-"""Commands that check what a technician brings, before it takes force: check, config, hotlist, profiles."""
+"""Commands that check what a technician brings, before it takes force: check, config, profiles."""
 
 from pathlib import Path
 
@@ -51,24 +51,6 @@ def config_check(configuration: str) -> None:
 
     load_configuration(Path(configuration))
     click.echo("配置可用 · the configuration is good")
-
-
-@click.group()
-def hotlist() -> None:
-    """The issuer's black list."""
-
-
-@hotlist.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@as_json
-@speaking
-def hotlist_check(file: str, as_json: bool) -> None:
-    """Check a black-list file (YYYYMMDD_Black.txt)."""
-    from config.store import load_hot_list
-
-    loaded = load_hot_list(Path(file)).value
-    shown = {"version": loaded.version, "cards": loaded.count}
-    answer(shown, as_json, lambda: [f"黑名单可用 · good: {loaded.version}, {loaded.count} cards"])
 
 
 @click.command(short_help="List the card families.")

@@ -15,8 +15,8 @@ import click
 from apdu.virtual import issuer, remote
 from apdu.virtual.spec import CardSpec
 from config import parse
+from config.blacklist import build as build_hot_list
 from config.hotlist import HotList
-from config.hotlist import build as build_hot_list
 from config.model import Configuration, Duty, Face, HotListFile, Psam, Reader, Service, Sync, Tap, Tariff, Terminal
 from config.store import load_configuration
 from terminal import box

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from apdu.virtual import remote
-from tests.bench import entitlements, parts, process, silence, taps
+from tests.bench import entitlements, hotlist, parts, process, silence, taps
 from tests.bench.figures import Figure, as_json, table
 
 Group = Callable[[remote.Virtual, Path], Iterator[Figure]]
@@ -22,6 +22,7 @@ GROUPS: dict[str, Group] = {
     "silence": silence.stalls,
     "process": process.whole,
     "entitlements": lambda chips, folder: entitlements.store(folder),
+    "hotlist": lambda chips, folder: hotlist.mapped(folder),
     "parts": lambda chips, folder: parts.parts(folder),
 }
 """What is measured, in this order."""

@@ -9,7 +9,8 @@ import pytest
 
 from apdu.purse.read import Purse, select
 from apdu.script import Slot, run
-from config.hotlist import HotList, build
+from config.blacklist import build
+from config.hotlist import HotList
 from config.model import HotListFile
 from sync.events import Locked, LockTried
 from terminal.box import load_profiles, open_reader

@@ -17,7 +17,8 @@ from apdu.virtual import remote
 from apdu.virtual.spec import CardSpec
 from apdu.virtual.timing import Timing
 from config import parse
-from config.hotlist import HotList, build
+from config.blacklist import build
+from config.hotlist import HotList
 from config.model import Configuration, HotListFile, Psam, Reader, Tariff
 from sync.closed import read_closed
 from sync.events import Alarm, AnyEvent, Done, Held, Refused
