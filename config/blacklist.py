@@ -61,7 +61,7 @@ def parse_ranges(raw: bytes) -> tuple[Range, ...]:
         if found is not None and found[1] <= found[2]:
             ranges.append(Range(found[1].decode(), found[2].decode(), int(found[3])))
         elif line.strip():
-            zh, en = "须为：起始卡号,终止卡号,等级", "must be LOW,HIGH,LEVEL: numbers of 20 digits, a level of at most 2"
+            zh, en = "须为：起始卡号,终止卡号,等级", "must be LOW,HIGH,LEVEL: two numbers of 20 digits, a level"
             faults.append(Fault("range", zh, en, number, shown(line[:60].decode("latin-1"))))
     ranges.sort()
     if len(ranges) > HOT_LIST_RANGES_MAX or any(low.high >= high.low for low, high in pairwise(ranges)):
