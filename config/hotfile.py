@@ -20,10 +20,13 @@ from config.limits import HOT_LIST_DELTA_BYTES_MAX, HOT_LIST_MAPPED_MAX
 def is_mapped(path: Path) -> bool:
     """Whether the file says that it is a mapped list; False for what cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hotmap.is_map(file.read(len(hotmap.MAGIC)))
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hang the device
     except OSError:
         return False
+    try:
+        return stat.S_ISREG(os.fstat(handle).st_mode) and hotmap.is_map(os.read(handle, len(hotmap.MAGIC)))
+    finally:
+        os.close(handle)
 
 
 def previous_of(path: Path) -> Path:
