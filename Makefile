@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test drills bench lint clean
+.PHONY: help setup demo test drills world bench lint clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,11 @@ test: lint ## everything that must hold: lint, then the tests with coverage (10 
 
 drills: setup ## longer forms of the tests (20 minutes at most)
 	@.ci/pcscd run $(PYTHON) -m pytest -m drill
+
+world: setup ## terminals, cards, disks, clocks, network and backend simulated with every fault, and known wrong programs
+	$(PYTHON) -m tests.world --runs 20 --days 2
+	$(PYTHON) -m tests.world --mutant all
+	$(PYTHON) -m tests.world --cuts 500
 
 bench: setup ## measure taps against a floor of the same run; fails past a limit
 	@.ci/pcscd run $(PYTHON) -m tests.bench

@@ -100,10 +100,12 @@ _enrolments = msgspec.json.Decoder(Enrolled)
 _WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def understand(identity: Identity, last_seq: int, status: int, retry_after: str, body: bytes) -> Reply:
+def understand(identity: Identity, last_seq: int, sent: int, status: int, retry_after: str, body: bytes) -> Reply:
     """What an HTTP answer to a batch of this journal means; never raises.
 
-    `last_seq`: the journal's last row when the batch was made. `retry_after`: that header's text, "" for none.
+    `last_seq`: the journal's last row when the batch was made; `sent`: the batch's last. No row after it counts as
+    acknowledged: what the backend has under its number may be another terminal's that bears this one's name, and only
+    a row that is sent is compared. `retry_after`: that header's text, "" for none.
     """
     if status == 200:
         try:
@@ -117,7 +119,8 @@ def understand(identity: Identity, last_seq: int, status: int, retry_after: str,
         if answer.ack_through > last_seq:
             return Ahead(answer.ack_through)
         quarantined = tuple(answer.quarantined)
-        return Accepted(answer.want_from - 1, answer.versions, quarantined, answer.server_time, answer.retry_after)
+        acknowledged = min(answer.want_from - 1, sent)
+        return Accepted(acknowledged, answer.versions, quarantined, answer.server_time, answer.retry_after)
     asked = int(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= 6 else 0
     try:
         problem = _problems.decode(body)

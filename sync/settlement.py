@@ -111,8 +111,22 @@ def _latest(tries: Sequence[Record]) -> Record:
 
 
 def _missing_fen(record: Record, following: Record, loads: Sequence[Load]) -> int:
-    loaded = sum(load.amount_fen for load in loads if record.when < load.when <= following.when)
-    return record.balance_fen + loaded - following.balance_fen
+    """Money gone between a record and the next. A terminal's clock may put a load on the wrong side of its records:
+    when the times do not come out at nothing or the amount, other successive loads may, if they say only one of both.
+    """
+    gone = record.balance_fen - following.balance_fen
+    by_time = gone + sum(load.amount_fen for load in loads if record.when < load.when <= following.when)
+    fitting = {0, record.amount_fen}
+    if by_time in fitting:
+        return by_time
+    found = fitting & {gone + loaded for loaded in _successive(loads)}
+    return found.pop() if len(found) == 1 else by_time
+
+
+def _successive(loads: Sequence[Load]) -> set[int]:
+    """What any successive loads of a card come to, none among them."""
+    in_order = [load.amount_fen for load in sorted(loads, key=lambda load: load.when)]
+    return {sum(in_order[first:last]) for first in range(len(in_order) + 1) for last in range(first, len(in_order) + 1)}
 
 
 def tac_data(held: Held) -> bytes:

@@ -57,12 +57,15 @@ class Worker:
         link: Link,
         on_versions: Callable[[dict[str, str]], None],
         on_alarm: Callable[[str, str], None],
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        """`chance` in [0, 1) spreads the pauses of many terminals."""
         self._journal = journal
         self._link = link
         self._on_versions = on_versions
         self._on_alarm = on_alarm
-        self._session = Session(journal.identity)
+        self._chance = chance
+        self.session = Session(journal.identity)
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -90,15 +93,15 @@ class Worker:
 
     def standing(self) -> Standing:
         """The present state, for the screen."""
-        stranded = self._session.state is State.STRANDED
+        stranded = self.session.state is State.STRANDED
         unsent = self._journal.unsent()
         return Standing(self._online, self._last_contact, self._server_time, unsent, self._trouble, stranded)
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                if self._session.state is State.ASKING:
-                    self._ask()
+                if self.session.state is State.ASKING:
+                    self.ask()
                 else:
                     self._wait()
         except Exception as wrong:
@@ -109,15 +112,16 @@ class Worker:
 
     def _wait(self) -> None:
         """Until the pause is over, or a tap wakes a session that is calm."""
-        if self._session.state is State.CALM:
-            if self._wake.wait(self._session.pause_seconds):
-                self._session.woken()
+        if self.session.state is State.CALM:
+            if self._wake.wait(self.session.pause_seconds):
+                self.session.woken()
                 return
-        elif self._stop.wait(self._session.pause_seconds):
+        elif self._stop.wait(self.session.pause_seconds):
             return
-        self._session.due()
+        self.session.due()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """One exchange with the backend, in the caller's thread; `session` says when the next is due."""
         self._wake.clear()
         before = self._journal.acknowledged
         try:
@@ -130,7 +134,7 @@ class Worker:
             reply = Unclear(str(wrong))
         except JournalError as wrong:
             reply = Unclear(f"journal: {wrong}")
-        self._session.answered(reply, before, self._journal.last_seq, random.random())
+        self.session.answered(reply, before, self._journal.last_seq, self._chance())
         try:
             self._tell(reply)
         except JournalError as wrong:  # an alarm that could not be kept; the sending goes on
@@ -139,7 +143,7 @@ class Worker:
     def _exchange(self, acknowledged: int) -> Reply:
         journal = self._journal
         identity, last_seq = journal.identity, journal.last_seq
-        rows = journal.rows(acknowledged, self._session.batch_rows, BATCH_BYTES_MAX)
+        rows = journal.rows(acknowledged, self.session.batch_rows, BATCH_BYTES_MAX)
         prev_head = journal.head_at(acknowledged)
         batch = Batch(
             identity.terminal,
@@ -150,7 +154,8 @@ class Worker:
             rows[-1].head if rows else prev_head,
         )
         answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch), "gzip")
-        return understand(identity, max(last_seq, batch.last), answer.status, answer.retry_after, answer.body)
+        last_seq = max(last_seq, batch.last)
+        return understand(identity, last_seq, batch.last, answer.status, answer.retry_after, answer.body)
 
     def _tell(self, reply: Reply) -> None:
         was, self._trouble = self._trouble, _trouble(reply)

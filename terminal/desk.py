@@ -130,9 +130,9 @@ class Desk:
     def remember(self, outcome: Outcome, mono_ms: int) -> None:
         """The outcome was signalled at `mono_ms` (or the card was last seen then): repeat it for a moment.
 
-        A repeated outcome does not prolong the moment.
+        A repeated outcome does not prolong the moment; one of before the restart is shown now for the first time.
         """
-        if outcome.repeated:
+        if outcome.repeated and outcome.card in self._recent:
             return
         if outcome.seq:
             self.journal.mark_signalled(outcome.seq)

@@ -13,6 +13,10 @@ SECTOR = 512
 _names = count()
 
 
+Write = tuple[int, bytes | None]
+"""An offset and what was written there; None: the file was cut at that length."""
+
+
 class PowerCut(BaseException):
     """The supply is gone; nothing of this process goes on."""
 
@@ -20,12 +24,17 @@ class PowerCut(BaseException):
 class _File:
     def __init__(self, live: bytes = b"") -> None:
         self.live = bytearray(live)
-        self.durable = bytes(live)
-        self.pending: list[tuple[int, bytes | None]] = []  # writes since the last sync; None: cut at that length
+        self.durable = bytearray(live)
+        self.pending: list[Write] = []
 
     def write(self, offset: int, data: bytes | None) -> None:
         self.pending.append((offset, data))
         _apply(self.live, offset, data)
+
+    def sync(self) -> None:
+        for offset, data in self.pending:
+            _apply(self.durable, offset, data)
+        self.pending = []
 
 
 def _apply(content: bytearray, offset: int, data: bytes | None) -> None:
@@ -44,30 +53,57 @@ class Disk:
         self.writes = 0
         self.syncs = 0
         self.cut_at: int | None = None
-        self._at_the_cut: dict[str, tuple[bytes, list[tuple[int, bytes | None]]]] = {}
+        self.touched: Callable[[str], None] = lambda _operation: None  # called before each operation; may raise
+        self._at_the_end: dict[str, tuple[bytes, bytes, list[Write]]] = {}
+        self.room: int | None = None  # bytes that files may still grow by; None: endless
         self.is_full: Callable[[], bool] = lambda: False
         self.fails = False
         self.name = f"disk-{next(_names)}"
         self._vfs = _Vfs(self)
 
-    def step(self) -> None:
-        """One operation that a power cut may precede. What the dying process still does goes nowhere."""
+    def step(self, operation: str = "write") -> None:
+        """One operation that a power cut may precede."""
         self.writes += 1
+        self.touched(operation)
         if self.writes == self.cut_at:
-            self._at_the_cut = {name: (file.durable, list(file.pending)) for name, file in self.files.items()}
+            self.end()
             raise PowerCut
+
+    def end(self) -> None:
+        """The process ends here: what it still does goes nowhere."""
+        if not self._at_the_end:
+            self._at_the_end = self._now()
+
+    def _now(self) -> dict[str, tuple[bytes, bytes, list[Write]]]:
+        return {name: (bytes(file.live), bytes(file.durable), list(file.pending)) for name, file in self.files.items()}
 
     def after_power_cut(self, damage: str, chance: random.Random) -> "Disk":
         """The disk as it may be found afterwards: what was synced, and of the rest "none", a "prefix", a random
-        "subset", or a prefix whose last write is "torn" within."""
+        "subset", one "reordered", or a prefix whose last write is "torn" within."""
         found = {}
-        now = {name: (file.durable, file.pending) for name, file in self.files.items()}
-        for name, (durable, pending) in (self._at_the_cut or now).items():
+        for name, (_, durable, pending) in (self._at_the_end or self._now()).items():
             content = bytearray(durable)
             for offset, data in _surviving(pending, damage, chance):
                 _apply(content, offset, data)
             found[name] = bytes(content)
-        return Disk(found)
+        return self._next(found)
+
+    def after_kill(self) -> "Disk":
+        """The disk as the next process finds it after this one was killed: the system wrote all that it was given."""
+        return self._next({name: live for name, (live, _, _) in (self._at_the_end or self._now()).items()})
+
+    def _next(self, files: dict[str, bytes]) -> "Disk":
+        disk = Disk(files)
+        disk.room = self.room
+        return disk
+
+    def grow(self, length: int) -> None:
+        """Take room for `length` more bytes (give it back when negative). Raises apsw.FullError."""
+        if self.room is None:
+            return
+        if length > self.room:
+            raise apsw.FullError("no space left")
+        self.room -= length
 
     def close(self) -> None:
         """Take the disk away."""
@@ -75,10 +111,13 @@ class Disk:
 
 
 def _surviving(
-    pending: list[tuple[int, bytes | None]], damage: str, chance: random.Random
-) -> list[tuple[int, bytes | None]]:
-    if damage == "subset":
-        return [write for write in pending if chance.random() < 0.5]
+    pending: list[Write], damage: str, chance: random.Random
+) -> list[Write]:
+    if damage in ("subset", "reordered"):
+        kept = [write for write in pending if chance.random() < 0.5]
+        if damage == "reordered":
+            chance.shuffle(kept)
+        return kept
     if damage == "none":
         return []
     kept = pending[: chance.randrange(len(pending) + 1)]
@@ -88,7 +127,7 @@ def _surviving(
     return kept
 
 
-DAMAGES = ("none", "prefix", "subset", "torn")
+DAMAGES = ("none", "prefix", "subset", "reordered", "torn")
 
 
 class _Vfs(apsw.VFS):
@@ -102,7 +141,10 @@ class _Vfs(apsw.VFS):
         return _Handle(self.disk, self.disk.files.setdefault(text, _File()))
 
     def xDelete(self, name: str, _sync: bool) -> None:
-        self.disk.files.pop(name, None)
+        self.disk.step("delete")
+        gone = self.disk.files.pop(name, None)
+        if gone is not None:
+            self.disk.grow(-len(gone.live))
 
     def xAccess(self, name: str, _flags: int) -> bool:
         return name in self.disk.files
@@ -127,19 +169,20 @@ class _Handle:
             raise apsw.IOError("the disk fails")
         if self.disk.is_full() and offset + len(data) > len(self.file.live):
             raise apsw.FullError("no space left")
+        self.disk.grow(max(0, offset + len(data) - len(self.file.live)))
         self.file.write(offset, bytes(data))
 
     def xTruncate(self, size: int) -> None:
-        self.disk.step()
+        self.disk.step("truncate")
+        self.disk.grow(size - len(self.file.live))
         self.file.write(size, None)
 
     def xSync(self, _flags: int) -> None:
-        self.disk.step()
+        self.disk.step("sync")
         if self.disk.fails:
             raise apsw.IOError("the disk fails")
         self.disk.syncs += 1
-        self.file.durable = bytes(self.file.live)
-        self.file.pending = []
+        self.file.sync()
 
     def xFileSize(self) -> int:
         return len(self.file.live)

@@ -36,7 +36,7 @@ ANSWER: dict[str, Any] = {
 
 
 def meaning(**changes: Any) -> Reply:
-    return understand(IDENTITY, LAST, 200, "", json.dumps(ANSWER | changes).encode())
+    return understand(IDENTITY, LAST, LAST, 200, "", json.dumps(ANSWER | changes).encode())
 
 
 def accepted(seq: int, retry_after: int = 0) -> Accepted:
@@ -49,6 +49,12 @@ def accepted(seq: int, retry_after: int = 0) -> Accepted:
 def test_an_acknowledgement_is_cumulative() -> None:
     reply = meaning(versions={"hot_list": "7"}, quarantined=[4], retry_after=3)
     assert reply == Accepted(10, {"hot_list": "7"}, (4,), ANSWER["server_time"], 3)
+
+
+def test_rows_that_were_not_sent_are_not_acknowledged_whatever_the_backend_has_under_their_numbers() -> None:
+    body = json.dumps(ANSWER | {"ack_through": 9, "want_from": 10}).encode()
+    reply = understand(IDENTITY, LAST, 6, 200, "", body)
+    assert isinstance(reply, Accepted) and reply.acknowledged == 6
 
 
 def test_a_restored_backend_is_sent_everything_again_from_what_it_wants() -> None:
@@ -82,34 +88,34 @@ def test_an_answer_that_is_not_for_us_changes_nothing(changes: dict[str, Any]) -
 
 @given(st.integers(-1, 1_000), st.text(max_size=12), st.binary(max_size=200))
 def test_any_answer_has_a_meaning_and_acknowledges_nothing_by_chance(status: int, header: str, body: bytes) -> None:
-    reply = understand(IDENTITY, LAST, status, header, body)
+    reply = understand(IDENTITY, LAST, LAST, status, header, body)
     assert isinstance(reply, Unclear | TooMuch)
 
 
 @given(st.integers(1, 300))
 def test_a_cut_answer_acknowledges_nothing(kept: int) -> None:
     whole = json.dumps(ANSWER).encode()
-    reply = understand(IDENTITY, LAST, 200, "", whole[:kept])
+    reply = understand(IDENTITY, LAST, LAST, 200, "", whole[:kept])
     assert isinstance(reply, Unclear) or kept >= len(whole)
 
 
 @pytest.mark.parametrize("body", [b"<html>Sign in to the hotel</html>", b"null", b"[]", b"[" * 100_000])
 def test_a_proxys_page_means_try_again(body: bytes) -> None:
     for status in (200, 302, 502):
-        assert isinstance(understand(IDENTITY, LAST, status, "", body), Unclear)
-    assert isinstance(understand(IDENTITY, LAST, 413, "", body), TooMuch)
+        assert isinstance(understand(IDENTITY, LAST, LAST, status, "", body), Unclear)
+    assert isinstance(understand(IDENTITY, LAST, LAST, 413, "", body), TooMuch)
 
 
 def test_refusals_of_the_backend_are_told_apart_from_those_of_a_proxy() -> None:
     problem = json.dumps({"problem": "not_enrolled", "detail": "terminal 1"}).encode()
-    assert understand(IDENTITY, LAST, 409, "", problem) == NotEnrolled("terminal 1")
-    assert isinstance(understand(IDENTITY, LAST, 400, "", b'{"problem":"bad_batch"}'), TooMuch)
-    assert isinstance(understand(IDENTITY, LAST, 500, "", b'{"problem":"on_fire"}'), Unclear)
+    assert understand(IDENTITY, LAST, LAST, 409, "", problem) == NotEnrolled("terminal 1")
+    assert isinstance(understand(IDENTITY, LAST, LAST, 400, "", b'{"problem":"bad_batch"}'), TooMuch)
+    assert isinstance(understand(IDENTITY, LAST, LAST, 500, "", b'{"problem":"on_fire"}'), Unclear)
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("", 0), ("-1", 0), ("soon", 0), ("9" * 50, 0), ("²", 0)])
 def test_retry_after_is_read_as_seconds(header: str, seconds: int) -> None:
-    assert understand(IDENTITY, LAST, 503, header, b"busy") == Unclear("HTTP 503", seconds)
+    assert understand(IDENTITY, LAST, LAST, 503, header, b"busy") == Unclear("HTTP 503", seconds)
 
 
 def test_an_enrolment_gives_the_identity_of_the_journal() -> None:

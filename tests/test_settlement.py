@@ -80,7 +80,25 @@ def test_a_load_in_between_is_added_and_one_outside_is_not() -> None:
     after = other(counter=18, balance_fen=4_900 + 2_000, when=when(30))
     assert settle(GREY, [after], [Load(CARD, 2_000, when(10))]) == Verdict(Ground.BALANCE, 100, 100)
     outside = [Load(CARD, 2_000, when(0)), Load(CARD, 2_000, "20240506065959"), Load(CARD, 2_000, when(31))]
-    assert settle(GREY, [after], outside) == Verdict(Ground.DIFFERENCE, 0, -1_900)
+    assert settle(GREY, [after._replace(balance_fen=4_900)], outside) == Verdict(Ground.BALANCE, 100, 100)
+
+
+def test_a_load_that_a_wrong_clock_puts_on_the_wrong_side_is_told_by_the_balance() -> None:
+    loads = [Load(CARD, 2_000, when(-60)), Load(CARD, 5_000, when(30)), Load(CARD, 3_000, when(50))]
+    clock_ahead = other(counter=18, balance_fen=4_900, when=when(40))
+    assert settle(GREY, [clock_ahead], loads) == Verdict(Ground.BALANCE, 100, 100)
+    clock_behind = other(counter=18, balance_fen=10_000, when=when(10))
+    assert settle(GREY, [clock_behind], loads) == Verdict(Ground.BALANCE_UNMOVED, 0, 0)
+    two_loads = other(counter=18, balance_fen=12_900, when=when(10))
+    assert settle(GREY, [two_loads], loads) == Verdict(Ground.BALANCE, 100, 100)
+
+
+def test_loads_that_would_explain_both_answers_explain_none() -> None:
+    loads = [Load(CARD, 100, when(30))]
+    assert settle(GREY, [other(counter=18, balance_fen=5_000, when=when(40))], loads).ground is Ground.BALANCE
+    assert settle(GREY, [other(counter=18, balance_fen=5_000, when=when(10))], loads).ground is Ground.BALANCE_UNMOVED
+    two = [*loads, Load(CARD, 300, when(31))]
+    assert settle(GREY, [other(counter=18, balance_fen=5_000, when=when(40))], two).ground is Ground.DIFFERENCE
 
 
 def test_a_difference_is_named_and_not_paid() -> None:

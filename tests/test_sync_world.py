@@ -42,7 +42,7 @@ class City(RuleBasedStateMachine):
         self.journal = Journal.open(self.path, self.identity, "boot", self.disk.name)
         self.told: list[bytes] = []  # rows that returned: a rider saw their light
         self.on_the_air: list[bytes] = []  # batches that the network still holds
-        self.answers: list[tuple[int, bytes]] = []
+        self.answers: list[tuple[int, bytes, int]] = []
         self.taps = 0
 
     def teardown(self) -> None:
@@ -139,16 +139,16 @@ class City(RuleBasedStateMachine):
         batch = unpack(raw)
         answer = self.backend.take(batch)
         body = msgspec.json.encode(answer if answer is not None else Problem("not_enrolled"))
-        self.answers.append((200 if answer is not None else 409, body))
+        self.answers.append((200 if answer is not None else 409, body, batch.last))
 
     @precondition(lambda self: self.answers)
     @rule(arrives=st.booleans())
     def answer(self, arrives: bool) -> None:
         """The latest answer arrives whole, or cut short."""
-        status, body = self.answers.pop()
+        status, body, sent = self.answers.pop()
         if not arrives:
             body = body[: self.chance.randrange(len(body))]
-        reply = understand(self.identity, self.journal.last_seq, status, "", body)
+        reply = understand(self.identity, self.journal.last_seq, sent, status, "", body)
         if isinstance(reply, Accepted):
             self.journal.acknowledge(reply.acknowledged)
         else:

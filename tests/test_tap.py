@@ -215,6 +215,18 @@ def test_an_outcome_that_was_not_signalled_before_a_restart_is_shown_again(bus: 
     assert bus.tap(rider).amount_fen == 100 and paid_fen(rider) == 200
 
 
+def test_an_outcome_that_is_shown_again_after_a_restart_is_shown_once(bus: Bus) -> None:
+    rider = card(1)
+    bus.desk.remember = lambda outcome, mono_ms: None  # type: ignore[method-assign]
+    bus.tap(rider)
+    bus.restart()
+    bus.later(seconds=5)
+    assert bus.tap(rider).repeated
+    bus.later(seconds=5)
+    companion = bus.tap(rider)
+    assert not companion.repeated and paid_fen(rider) == 200
+
+
 def test_a_signalled_outcome_is_not_repeated_after_a_restart(bus: Bus) -> None:
     rider = card(26)
     bus.tap(rider)

@@ -1,0 +1,85 @@
+"""The simulated world in its short form: every promise holds under every fault, and each known wrong program is found.
+
+`make world` runs a longer form; docs/world.md says what is simulated.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.world.cuts import cut
+from tests.world.mutants import MUTANTS, planted
+from tests.world.run import play
+from tests.world.town import Faults
+
+SEEDS_A_MUTANT = 8
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_fault_loses_or_doubles_a_fen(seed: int) -> None:
+    verdict = play(seed, 1)
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+    assert verdict.debits > 30, "the town was at work"
+
+
+@pytest.mark.parametrize("mistake", ["clone", "duplicate"])
+def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -> None:
+    verdict = play(100, 2, Faults(mistake=mistake))
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_each_known_wrong_program_is_found(name: str) -> None:
+    for seed in range(SEEDS_A_MUTANT):
+        with planted(name):
+            if play(seed, 1, MUTANTS[name][1]).violation is not None:
+                return
+    pytest.fail(f"{name} lives after {SEEDS_A_MUTANT} seeds")
+
+
+@pytest.mark.parametrize("name", [name for name in MUTANTS if MUTANTS[name][1] != Faults()])
+def test_the_weather_in_which_they_are_found_hurts_no_right_program(name: str) -> None:
+    verdict = play(0, 1, MUTANTS[name][1])
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
+@pytest.mark.parametrize("by", ["power", "kill"])
+def test_a_process_that_ends_at_any_touch_of_a_tap_loses_nothing(by: str) -> None:
+    found = cut(150, by)
+    assert found.violations == []
+    assert found.held >= 10 and len(found.points) >= 20
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("by", ["power", "kill"])
+def test_cuts_reach_the_moment_between_hold_and_outcome_often(by: str) -> None:
+    found = cut(1_500, by)
+    assert found.violations == [] and found.held >= 100
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("seed", range(1_000, 1_030))
+def test_no_fault_loses_or_doubles_a_fen_in_more_worlds(seed: int) -> None:
+    verdict = play(seed, 2)
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
+def test_the_same_seed_tells_the_same_story() -> None:
+    assert play(3, 1) == play(3, 1)
+
+
+def test_a_broken_promise_ends_with_a_story_that_can_be_replayed() -> None:
+    command = [sys.executable, "-c", _WITH_A_MUTANT]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert told.returncode == 1, told.stdout + told.stderr
+    assert "replay: python -m tests.world --seed 0 --days 1" in told.stdout
+    assert "BROKEN: debit once" in told.stdout
+
+
+_WITH_A_MUTANT = """
+from tests.world.__main__ import main
+from tests.world.mutants import planted
+with planted("debit_sent_again"):
+    main(["--seed", "0"])
+"""

@@ -1,0 +1,265 @@
+"""Known wrong programs, each planted by a patch of the real one: a world that lets one live proves nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import apsw
+
+import apdu.purse.heal
+import apdu.script
+import sync.backend.books
+import sync.backend.intake
+import sync.backend.service
+import sync.journal
+import sync.schema
+import sync.session
+import sync.settlement
+import tariffs.decide
+from apdu.errors import LinkLost
+from apdu.purse.heal import Healing
+from sync.backend.service import Backend
+from sync.batch import Batch
+from sync.errors import JournalError
+from sync.reserve import Reserve
+from sync.settlement import Ground, State, Verdict
+from sync.worker import Worker
+from terminal.desk import Desk
+from terminal.loop import Device
+from terminal.ports import Clock
+from tests.world.field import Wire
+from tests.world.town import Faults
+
+Mutant = Callable[[], Any]
+
+
+def less_than_full_sync() -> Any:
+    """synchronous=NORMAL: a commit may be forgotten by a power cut."""
+    original = sync.schema.connect
+
+    def careless(*arguments: Any) -> apsw.Connection:
+        connection = original(*arguments)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    return patch("sync.journal.connect", careless)
+
+
+def no_hold() -> Any:
+    """The draft becomes durable after the debit, together with its outcome."""
+
+    def converse(self: Desk, script: Any, as_held: Any = None) -> Any:
+        waiting: list[Any] = []
+        try:
+            return apdu.script.run(script, self.wires, waiting.append)
+        finally:
+            for draft in waiting:
+                self._held_seq = self.journal.hold(as_held(draft), *self.moment.stamp()).seq
+
+    return patch.object(Desk, "converse", converse)
+
+
+def debit_sent_again() -> Any:
+    """A DEBIT without an answer goes out once more."""
+    original = Wire.transmit
+
+    def transmit(self: Wire, raw: bytes) -> bytes:
+        try:
+            return original(self, raw)
+        except LinkLost:
+            if raw[1] != 0x54 or self.gone:
+                raise
+            return original(self, raw)
+
+    return patch.object(Wire, "transmit", transmit)
+
+
+def counter_is_evidence() -> Any:
+    """A proof of n + 1 is taken for ours, whoever's debit it was."""
+
+    def ours(_purse: Any, _draft: Any) -> Any:
+        yield from ()
+        return True
+
+    return patch.object(apdu.purse.heal, "_is_ours", ours)
+
+
+def healed_always_admits() -> Any:
+    """A healed draft lets its rider pass at any time, on any trip."""
+    return patch.object(tariffs.decide, "_is_this_ride", lambda *_arguments: True)
+
+
+def acknowledged_before_commit() -> Any:
+    """The backend answers, and commits with the next message."""
+    late: dict[int, Batch] = {}
+    original = Backend.take
+
+    def take(self: Backend, batch: Batch) -> Any:
+        before = late.pop(id(self), None)
+        if before is not None:
+            original(self, before)
+        with self.transaction() as database:
+            streams = database.query(
+                "select ack from stream where terminal = ? and epoch = ?", (batch.terminal, batch.epoch)
+            )
+            ack = next(streams)["ack"]
+        if batch.first != ack + 1:
+            return original(self, batch)
+        late[id(self)] = batch
+        return sync.session.Answer(batch.terminal, batch.epoch, batch.last, batch.last + 1, self._now())
+
+    return patch.object(Backend, "take", take)
+
+
+def rows_deleted_at_send() -> Any:
+    """A row leaves the journal as soon as it is sent."""
+    original = Worker.ask
+
+    def ask(self: Worker) -> None:
+        first = self._journal.acknowledged + 1
+        original(self)
+        connection = self._journal._store.connection
+        connection.execute("DROP TRIGGER IF EXISTS row_never_goes")
+        connection.execute("PRAGMA foreign_keys=OFF")
+        connection.execute("DELETE FROM row WHERE seq >= ? AND seq < ? - 5", (first, self._journal.last_seq))
+
+    return patch.object(Worker, "ask", ask)
+
+
+def gap_accepted() -> Any:
+    """The backend takes rows that do not follow what it has."""
+    original = sync.backend.intake.take
+
+    def take(database: Any, keys: Any, batch: Batch, now: str) -> Any:
+        key = (batch.terminal, batch.epoch)
+        stream = next(database.table("stream").rows_where("terminal = ? and epoch = ?", key), None)
+        if stream is not None and batch.first > stream["ack"] + 1:
+            database.table("stream").update(key, {"ack": batch.first - 1, "head": batch.prev_head})
+        return original(database, keys, batch, now)
+
+    return patch("sync.backend.service.take", take)
+
+
+def grey_paid_twice() -> Any:
+    """A grey debit is paid by the balance alone, as the issuer's rule has it: rivals are not looked at."""
+    original = sync.settlement.settle
+
+    def settle(grey: Any, others: Any, loads: Any) -> Verdict:
+        later = [other for other in others if other.counter > grey.counter]
+        if grey.state is State.GREY and later:
+            return Verdict(Ground.BALANCE, grey.amount_fen)
+        return original(grey, others, loads)
+
+    return patch("sync.backend.books.settle", settle)
+
+
+@contextmanager
+def outcome_lost_on_a_full_disk() -> Iterator[None]:
+    """No room is kept for an outcome, and one that cannot be written is forgotten."""
+
+    def close(self: Desk, event: Any) -> int:
+        try:
+            return self.keep(event)
+        except JournalError:
+            return 0
+
+    with patch.object(Desk, "close", close), patch.object(Reserve, "release", lambda _self: False):
+        yield
+
+
+@contextmanager
+def clock_read_twice() -> Iterator[None]:
+    """Each row reads the clock for itself."""
+    clocks: dict[int, Clock] = {}
+    begin, keep = Device.serve, Desk.keep
+
+    def serve(self: Device, card: Any) -> Any:
+        clocks[id(self.desk)] = self.plugs.clock
+        return begin(self, card)
+
+    def keep_now(self: Desk, event: Any) -> int:
+        if id(self) in clocks:
+            self.moment = clocks[id(self)].read()
+        return keep(self, event)
+
+    with patch.object(Device, "serve", serve), patch.object(Desk, "keep", keep_now):
+        yield
+
+
+def torn_is_void() -> Any:
+    """A torn debit is taken for one that did not happen."""
+
+    def heal(_purse: Any, _psam: Any, _draft: Any) -> Any:
+        yield from ()
+        return Healing("VOID", b"", "counter_unmoved")
+
+    return patch("terminal.tap.heal", heal)
+
+
+def acknowledged_beyond_what_was_sent() -> Any:
+    """What the backend has counts as sent, whoever sent it: this was a fault of the real program."""
+    original = sync.session.understand
+
+    def understand(identity: Any, last_seq: int, _sent: int, *rest: Any) -> Any:
+        return original(identity, last_seq, last_seq, *rest)
+
+    return patch("sync.worker.understand", understand)
+
+
+def shown_for_ever() -> Any:
+    """An outcome of before a restart is shown each time for a minute: this was a fault of the real program."""
+    original = Desk.remember
+
+    def remember(self: Desk, outcome: Any, mono_ms: int) -> None:
+        if not outcome.repeated:
+            original(self, outcome, mono_ms)
+
+    return patch.object(Desk, "remember", remember)
+
+
+def loads_by_time_alone() -> Any:
+    """A load counts where a terminal's clock puts it: this was a fault of the real program."""
+    return patch("sync.settlement._successive", lambda _loads: set())
+
+
+TORN = Faults(mistake="", often={"torn": 40})
+TWINS = Faults(mistake="duplicate", batch_rows=5, often={"sync": 20})
+RUSH = Faults(mistake="", end=0.5, often={"rush": 60})
+FULL = Faults(mistake="", psam=0.6)
+OLD_BACKUPS = Faults(mistake="", often={"backend": 20, "network": 20, "sync": 40})
+CLOCKS = Faults(mistake="", often={"torn": 30, "clock": 20, "load": 30})
+ALL = Faults()
+
+MUTANTS: dict[str, tuple[Mutant, Faults]] = {
+    mutant.__name__: (mutant, faults)
+    for mutant, faults in (
+        (less_than_full_sync, ALL),
+        (no_hold, TORN),
+        (debit_sent_again, ALL),
+        (counter_is_evidence, TORN),
+        (healed_always_admits, TORN),
+        (acknowledged_before_commit, ALL),
+        (rows_deleted_at_send, ALL),
+        (gap_accepted, OLD_BACKUPS),
+        (grey_paid_twice, TORN),
+        (outcome_lost_on_a_full_disk, FULL),
+        (clock_read_twice, ALL),
+        (torn_is_void, TORN),
+        (acknowledged_beyond_what_was_sent, TWINS),
+        (shown_for_ever, RUSH),
+        (loads_by_time_alone, CLOCKS),
+    )
+}
+"""By name: the patch that it lives in, and the weather in which it is looked for."""
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """The program with one mutant in it, "" for none."""
+    with ExitStack() as stack:
+        if name:
+            stack.enter_context(MUTANTS[name][0]())
+        yield
+
+
