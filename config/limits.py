@@ -71,3 +71,6 @@ EDITIONS_WAITING_MAX = 16
 
 SHELF_STATE_BYTES_MAX = 16 * 1024
 """What holds, in JSON: 18 editions of 200 bytes each, and room."""
+
+SHELF_LOCK_S = 1.0
+"""How long a change of the shelf waits for another one, which takes some milliseconds: a rider may be waiting too."""

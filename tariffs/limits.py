@@ -71,3 +71,6 @@ FAULTS_MAX = 200
 
 VALUE_SHOWN_MAX = 60
 """Characters of a faulty value that are shown: enough to recognise it, too few to flood a screen."""
+
+NOTES_MAX = 12
+"""Rows that did not match, told for one step of an explanation: a screen of them; the rest is counted."""

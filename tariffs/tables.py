@@ -64,12 +64,7 @@ class Tables:
 
 def read_editions(files: Mapping[str, bytes], findings: Findings) -> dict[date, Feed]:
     """The feeds by their first day; the one that holds from the beginning stands at date.min."""
-    days: defaultdict[date, dict[str, bytes]] = defaultdict(dict)
-    for name, raw in files.items():
-        folder, _, file = name.rpartition("/")
-        day = _day(folder)
-        if day is not None:
-            days[day][file] = raw
+    days = edition_files(files)
     for file in NEEDED:
         if file not in files:
             findings.add(file, 0, "", "", "缺少此文件", "this file is missing")
@@ -86,6 +81,17 @@ def read_editions(files: Mapping[str, bytes], findings: Findings) -> dict[date, 
             place = f"{day}/{fault.file}" if fault.file in days[day] else fault.file
             findings.add(place, fault.line, fault.field, fault.value, fault.zh, fault.en)
     return feeds
+
+
+def edition_files(files: Mapping[str, bytes]) -> dict[date, dict[str, bytes]]:
+    """The files that each edition brings, by their own names; date.min: the pack's own folder."""
+    days: defaultdict[date, dict[str, bytes]] = defaultdict(dict)
+    for name, raw in files.items():
+        folder, _, file = name.rpartition("/")
+        day = _day(folder)
+        if day is not None:
+            days[day][file] = raw
+    return days
 
 
 def open_tables(feed: Feed, findings: Findings) -> Tables:

@@ -66,6 +66,12 @@ def test_with_a_chinese_font_both_languages_stand_there(
     assert {"学生卡\nstudent", "unnamed", "少付 · pay less", "新旧对比 · old and new"} <= set(drawn)
 
 
+def test_very_many_different_changes_are_drawn_as_a_histogram(tmp_path: Path, drawn: list[str]) -> None:
+    many = [Pair("a", str(nth), 100, 100 + nth) for nth in range(2 * plot.BARS_MAX)]
+    plot.draw(tmp_path / "many.png", many, NAMES, TITLE, ("车费", "fares"))
+    assert any("1 pay the same" in text for text in drawn)
+
+
 def test_nothing_to_compare_is_a_picture_too(tmp_path: Path) -> None:
     plot.draw(tmp_path / "empty.svg", [], NAMES, TITLE, ("车费", "fares"))
     assert "<svg" in (tmp_path / "empty.svg").read_text("utf-8")

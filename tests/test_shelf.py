@@ -1,5 +1,6 @@
 """The shelf of packs: one in force at any moment, the one before it kept, and none of them changed on the way."""
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -221,6 +222,14 @@ def test_a_full_disk_leaves_what_holds(kept: Shelf, monkeypatch: pytest.MonkeyPa
     assert "No space" in error_of(lambda: kept.load({"pack.toml": b"c"}, "c", TODAY)).en
     assert "free space" in error_of(lambda: kept.change(State.rolled_back)).en_do
     assert kept.state() == before
+
+
+def test_a_command_that_hangs_does_not_stop_the_device(kept: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "SHELF_LOCK_S", 0.05)
+    with (kept.folder / "lock").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert "another smk pack command" in error_of(lambda: kept.change(State.rolled_back)).en
+    assert kept.change(State.rolled_back).active is None
 
 
 def test_changes_from_several_places_do_not_lose_one_another(tmp_path: Path) -> None:

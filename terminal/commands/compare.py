@@ -7,20 +7,15 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from sync.closed import read_closed
-from sync.record import decode
 from tariffs.pack import Pack
-from terminal import box
 from terminal.commands.table import table
+from terminal.commands.taps import taps_in
 from terminal.whatif import report
 from terminal.whatif.cast import cast, names
 from terminal.whatif.changes import Change, changes, compared_routes
 from terminal.whatif.day import generated
-from terminal.whatif.journal import taps_of
 from terminal.whatif.pairs import Pair, sums
 from terminal.whatif.replay import Tapped, as_taken, moved, paired
-
-PROFILES = ("jiaxing", "jiaxing_b", "tunion")
 
 
 class Comparison:
@@ -38,8 +33,7 @@ class Comparison:
 
     def replay_journals(self, journals: Sequence[Path]) -> None:
         """Over the paid taps of closed journals or snapshots. Raises JournalError."""
-        profiles = {profile.name: profile for profile in box.load_profiles(PROFILES)}
-        taps = taps_of((decode(stored.raw) for path in journals for stored in read_closed(path)[1]), profiles)
+        taps = taps_in(journals)
         self.source = {"journals": [path.name for path in journals], "as_taken": as_taken(taps, self.old)}
         self._replay(taps)
 
@@ -65,9 +59,8 @@ class Comparison:
         if "seed" in found:
             what = f"虚拟的一天 · a generated day: {found['riders']} riders, seed {found['seed']}"
         else:
-            what = (
-                f"真实刷卡 · real taps: {', '.join(found['journals'])}; 旧包与实收一致 · {found['as_taken']} as taken"
-            )
+            what = f"真实刷卡 · real taps: {', '.join(found['journals'])}; "
+            what += f"旧包与实收一致 · as taken under the old pack: {found['as_taken']}"
         told += ["", f"重放 · replay of {found['taps']} taps, on {found['from']}", what]
         return told + table(report.SUMS_HEAD, report.sums_rows(sums(self.pairs), self.names), 1, last_is_total=True)
 

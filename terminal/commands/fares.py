@@ -1,14 +1,19 @@
 """Fares for machines and technicians: what a journey costs by any published GTFS-Fares v2 feed."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from terminal.commands.say import fail, speaking
+from terminal.commands.faults import language
+from terminal.commands.say import answer, as_json, fail, speaking
+
+TAP = re.compile(r"([^/@\s]+)(?:/([^/@\s]+))?@(\d{1,2}:\d{2}(?::\d{2})?)")
 
 
 @click.group()
@@ -56,6 +61,66 @@ def fare_quote(feed: str, options: tuple[str, ...], quiet: bool) -> None:
         click.echo(json.dumps(told, ensure_ascii=False))
     if wrong_lines:
         fail(f"{wrong_lines} 行无法计价 · lines that are no journey: {wrong_lines}")
+
+
+@fare.command("explain")
+@click.argument("place")
+@click.argument("taps", nargs=-1)
+@click.option(
+    "--rider", default="ordinary", show_default=True, help="Class of the card, or id of a family of visitors."
+)
+@click.option(
+    "--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Day of the taps.  [default: the pack's first day]"
+)
+@click.option("--concession-ends", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the card's concession.")
+@click.option("--journal", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Explain real taps …")
+@click.option("--card", help="… of this card (20 digits) in the journal.")
+@language
+@as_json
+@speaking
+def fare_explain(
+    place: str,
+    taps: tuple[str, ...],
+    rider: str,
+    day: datetime | None,
+    concession_ends: datetime | None,
+    journal: Path | None,
+    card: str | None,
+    language: str,
+    as_json: bool,
+) -> None:
+    """Explain what the pack PLACE asks for TAPS: which rows matched, and why the others did not.
+
+    A tap is ROUTE@HH:MM[:SS], or ROUTE/VEHICLE@HH:MM[:SS]; a route's taps without a vehicle are on one bus. The card
+    remembers each ride for the next: 1@8:00 3@8:40 is a change of bus. With --journal and --card real taps are told.
+    """
+    from terminal.commands import explaining
+
+    explainer, pack = explaining.explainer(place)
+    if journal is not None:
+        if card is None or taps:
+            fail("--journal 需要 --card，且不能再给 TAPS · --journal needs --card, and no TAPS")
+        found = explaining.journal_taps(journal, card)
+        if not found:
+            fail("日志中没有这张卡的已付乘车 · the journal has no paid ride of that card")
+    else:
+        first = day.date() if day else pack.in_force_from
+        ends = concession_ends.date() if concession_ends else None
+        found = explaining.made_up(pack, rider, first, ends, [_parsed(text, first) for text in taps or ("1@8:00",)])
+    told = explaining.told(explainer, found)
+    answer([one.value() for one in told], as_json, lambda: [line for one in told for line in one.lines(language)])
+
+
+def _parsed(text: str, day: date) -> tuple[str, str, datetime]:
+    """Route, vehicle and moment of a tap as it is written on the command line; past midnight is the next day."""
+    found = TAP.fullmatch(text)
+    if found is None:
+        fail(f"看不懂 {text!r}，须如 1@8:00 或 1/bus2@8:00:30 · not a tap: must be like 1@8:00 or 1/bus2@8:00:30")
+    hour, *rest = map(int, found[3].split(":"))
+    if hour > 47 or any(part > 59 for part in rest):
+        fail(f"没有这个时间 · there is no such time: {found[3]}")
+    at = datetime.combine(day, time(0)) + timedelta(hours=hour, minutes=rest[0], seconds=sum(rest[1:]))
+    return found[1], found[2] or f"bus {found[1]}", at
 
 
 class _Engines:

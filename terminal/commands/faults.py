@@ -12,8 +12,13 @@ language = click.option(
     envvar="SMK_LANGUAGE",
     show_default=True,
     show_envvar=True,
-    help="Language of faults.",
+    help="Language of what is told.",
 )
+
+
+def said(zh: str, en: str, language: str) -> str:
+    """Words in the wanted language; both beside each other."""
+    return zh if language == "zh" or zh == en else en if language == "en" else f"{zh} · {en}"
 
 
 class Listed(Protocol):

@@ -27,14 +27,19 @@ def pack() -> None:
 
 @pack.command("check")
 @place
+@click.option("--unverified", is_flag=True, help="List the values that nobody has verified, with their sources.")
 @language
 @as_json
 @speaking
-def pack_check(place: str, language: str, as_json: bool) -> None:
-    """Tell all faults of the pack at once, each with file, line, value and the rule broken. Exit status 1 for any."""
+def pack_check(place: str, unverified: bool, language: str, as_json: bool) -> None:
+    """Tell all faults of the pack at once, each with file, line, value and the rule broken. Exit status 1 for any.
+
+    Then what is legal but suspect, and what nobody has verified: neither keeps the pack from being used.
+    """
     from config.store import load_pack_files
     from tariffs.faults import PackFaults
     from tariffs.pack import parse_pack
+    from tariffs.suspects import suspects
 
     files = load_pack_files(place)
     try:
@@ -44,26 +49,36 @@ def pack_check(place: str, language: str, as_json: bool) -> None:
         head = f"{place}：有 {len(faults)} 处错误，未予采用 · {len(faults)} faults, not to be used"
         answer({"faults": [asdict(fault) for fault in faults]}, as_json, lambda: [head, *fault_lines(faults, language)])
         sys.exit(1)
+    odd = suspects(files, parsed)
     lines = [f"票价包可用 · the pack is good: {parsed.version}, 自 · in force from {parsed.in_force_from}"]
+    if odd:
+        lines += [f"可疑但合法 · legal but suspect: {len(odd)}", *fault_lines(odd, language)]
     if parsed.unverified:
-        lines.append(f"其中 {len(parsed.unverified)} 项未经核实 · values flagged unverified:")
+        lines.append(f"未经核实 · not verified: {len(parsed.unverified)}" + (":" if unverified else " (--unverified)"))
+    if unverified:
         lines += [f"  {file}:{line} {what}" for file, line, what in parsed.unverified]
     shown = {"version": parsed.version, "in_force_from": parsed.in_force_from, "unverified": parsed.unverified}
-    answer({**shown, "faults": []}, as_json, lambda: lines)
+    answer({**shown, "faults": [], "suspects": [asdict(fault) for fault in odd]}, as_json, lambda: lines)
 
 
 @pack.command("copy")
 @place
-@click.argument("folder", type=click.Path(exists=False, path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
 @speaking
 def pack_copy(place: str, folder: Path) -> None:
     """Write the files of a pack into a new FOLDER, to be edited there."""
     from config.store import load_pack_files
 
     files = load_pack_files(place)
-    for name, raw in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(raw)
+    try:
+        folder.mkdir(parents=True)
+        for name, raw in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(raw)
+    except FileExistsError:
+        fail(f"{folder} 已存在 · exists already: name a new folder")
+    except OSError as wrong:
+        fail(f"无法写入 · cannot be written: {wrong}")
     click.echo(f"已复制 {len(files)} 个文件到 · {len(files)} files copied to: {folder}")
     click.echo("改动后请换新的 version（pack.toml）· give the changed pack a new version in pack.toml")
 
@@ -142,11 +157,10 @@ def pack_activate(configuration: str, version: str | None, day: datetime | None,
         version = state.waiting[0].edition.version
     edition = state.find(version).edition
     packs.checked(shelf.files(edition), version, profiles)
-    today = date.today()
-    first = day.date() if day else max(today, edition.in_force_from)
-    if now and first > today:
+    first = day.date() if day else max(today(), edition.in_force_from)
+    if now and first > today():
         fail(f"--now 只用于已到日期的票价包 · {version} holds from {first} on: leave --now out")
-    at_once = first <= today and (now or not is_running(device))
+    at_once = first <= today() and (now or not is_running(device))
 
     def step(state: State) -> State:
         ordered = state.ordered(version, first)
@@ -267,6 +281,13 @@ def _checked(place: str) -> Any:
         return parse_pack(files)
     except PackFaults as wrong:
         raise ConfigError.refused(place, wrong) from wrong
+
+
+def today() -> date:
+    """The day by the clock that the device has."""
+    from terminal.drivers.clock import CHINA
+
+    return datetime.now(CHINA).date()
 
 
 def _device(configuration: str) -> tuple[Any, Any]:

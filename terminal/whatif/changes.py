@@ -97,6 +97,7 @@ def days(old: Pack, new: Pack) -> list[date]:
 
 
 def _edition_days(pack: Pack) -> Iterator[date]:
+    yield from pack.tables.days
     for kinds in (pack.local, pack.visiting):
         yield from (day for editions in kinds.values() for day in editions.days)
     yield from (day for scheme in pack.schemes.values() for listed in scheme.accepted.values() for day in listed.days)

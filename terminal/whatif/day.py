@@ -28,8 +28,8 @@ def generated(cast: Sequence[Rider], routes: Sequence[str], day: date, riders: i
     chance = Random(seed)
     shares = [SHARES.get(rider.group, OTHER_SHARE) for rider in cast]
     taps: list[Tapped] = []
-    for nth, rider in enumerate(chance.choices(cast, shares, k=riders)):
-        card = replace(rider.wallet, number=f"{nth:020d}")
+    for nth, rider in enumerate(chance.choices(cast, shares, k=riders), 1):
+        card = replace(rider.wallet, number=f"{nth:020d}")  # 0 is nobody's number
         home = chance.choice(routes)
         out = _at(day, chance.gauss(7.8, 0.8) if chance.random() < 0.7 else chance.uniform(9, 15))
         taps += [Tapped(card, ask, at) for ask, at in _ride(chance, routes, home, out)]

@@ -16,13 +16,16 @@ from terminal.whatif.replay import Tapped
 
 
 def taps_of(rows: Iterable[Row], profiles: Mapping[str, Profile]) -> list[Tapped]:
-    """The rides of journals that were paid for (a draft with DONE), in the order of time; the rows in any order."""
+    """The rides of journals that were paid for (a draft with DONE), in the order of time; the rows in any order.
+
+    `profiles` by name; a ride of a card that none of them describes is left out.
+    """
     held: list[Row] = []
     done: set[tuple[str, int, int]] = set()
     began: dict[str, datetime] = {}
     for row in rows:
         event = row.event
-        if isinstance(event, Held):
+        if isinstance(event, Held) and event.service.profile in profiles:
             held.append(row)
         elif isinstance(event, Done):
             done.add((row.terminal, row.epoch, event.held))

@@ -5,6 +5,7 @@ drawn where the machine has a font for them, else the English ones stand alone.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +35,9 @@ CHINESE_FONTS = (
     "Droid Sans Fallback",
 )
 """Families that have simplified Chinese, as Debian, Windows and macOS bring them; the first that is there is used."""
+
+BARS_MAX = 40
+"""Different amounts of change that are drawn each by itself; more are drawn as a histogram."""
 
 OLD, NEW, MORE, LESS, SAME = "#9aa5b1", "#2f6f9f", "#c8553d", "#3a8f5c", "#d9dde2"
 
@@ -129,10 +133,17 @@ def _changes(axes: Axes, pairs: Sequence[Pair], unit: tuple[str, str], chinese: 
     """How many persons pay how much more or less; those whose total stays are only counted in the title."""
     all_ = list(changes_by_person(pairs).values())
     changes = [change / 100 for change in all_ if change]
-    if changes:
-        _, edges, bars = axes.hist(changes, bins=min(40, 1 + 2 * len(set(changes))))
-        for edge, bar in zip(edges, bars, strict=False):  # type: ignore[arg-type]
-            bar.set_facecolor(MORE if edge + bar.get_width() / 2 > 0 else LESS)
+    counts = Counter(changes)
+    if len(counts) <= BARS_MAX:  # each amount by itself
+        wide = 0.02 * max((max(counts) - min(counts) if counts else 0), 1)
+        bars = axes.bar(list(counts), list(counts.values()), wide)
+        axes.bar_label(bars, fontsize=8)
+        axes.margins(y=0.12)
+    else:
+        axes.hist(changes, bins=BARS_MAX)
+    for bar in axes.patches:
+        left, right = bar.get_extents().transformed(axes.transData.inverted()).intervalx
+        bar.set_facecolor(MORE if left + right > 0 else LESS)
     axes.axvline(0, color="black", linewidth=0.8)
     what = f"人数，按{unit[0]}合计变化（元）", f"persons by the change of their {unit[1]} in yuan"
     axes.set_xlabel(_words(*what, chinese))
