@@ -28,17 +28,22 @@ def shelf_of(configuration: Configuration) -> Shelf:
     return Shelf(Path(configuration.terminal.data) / "packs" / "tariff")
 
 
-def checked(files: Mapping[str, bytes], place: str, profiles: Sequence[Profile]) -> Pack:
-    """The pack in `files`, fit for the cards of `profiles`. Raises ConfigError with every fault."""
+def parsed(files: Mapping[str, bytes], place: str) -> Pack:
+    """The pack in `files`, which came from `place`. Raises ConfigError with every fault."""
     try:
-        parsed = parse_pack(files)
+        return parse_pack(files)
     except PackFaults as wrong:
         raise ConfigError.refused(place, wrong) from wrong
-    if too_long := translate.unfit(parsed, profiles):
+
+
+def checked(files: Mapping[str, bytes], place: str, profiles: Sequence[Profile]) -> Pack:
+    """The same, fit for the records of the cards of `profiles`."""
+    pack = parsed(files, place)
+    if too_long := translate.unfit(pack, profiles):
         listed = ", ".join(too_long[:10])
         zh, en = f"卡内记录放不下：{listed}", f"does not fit the records of the cards: {listed}"
         raise ConfigError(place, zh, en, "缩短线路号或 leg_group_id", "shorten the route_id or leg_group_id")
-    return parsed
+    return pack
 
 
 def load_pack(configuration: Configuration, profiles: Sequence[Profile], good: LastGood | None) -> Loaded[Pack]:
@@ -67,8 +72,8 @@ def is_another(configuration: Configuration, version: str, files: Mapping[str, b
     """Whether the pack in force bears this version and has other files: records could not tell the two apart."""
     try:
         present = _files_in_force(configuration)
-        return present != files and parse_pack(present).version == version
-    except (ConfigError, PackFaults):  # a device whose pack is damaged must be able to take another
+        return present != files and parsed(present, "").version == version
+    except ConfigError:  # a device whose pack is damaged must be able to take another
         return False
 
 

@@ -15,6 +15,7 @@ from tariffs.pack import parse_pack
 from tariffs.verdict import Charge, Reason, Refuse
 from tariffs.wallet import LastRide, Wallet
 from terminal.whatif.cast import cast
+from terminal.whatif.changes import Place
 from terminal.whatif.day import generated
 from tests.test_pack import edited, pack_files
 from tests.test_transfers import CARD, NOW, RIDE
@@ -41,7 +42,9 @@ def why(of: Explained, where: str) -> str:
 def test_on_every_tap_of_a_day_the_rows_that_match_are_those_that_made_the_fare() -> None:
     last: dict[str, LastRide] = {}
     seen: Counter[Reason] = Counter()
-    for tap in generated(cast([PACK], date(2026, 12, 1)), ["1", "3", "boat"], date(2026, 12, 1), 250, 5):
+    for tap in generated(
+        cast([PACK], date(2026, 12, 1)), [Place("1"), Place("3"), Place("boat")], date(2026, 12, 1), 250, 5
+    ):
         number = tap.wallet.number
         found = EXPLAINER.explain(replace(tap.wallet, last_ride=last.get(number)), tap.ask, tap.at)
         verdict = found.verdict

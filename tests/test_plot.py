@@ -84,7 +84,7 @@ def test_a_file_name_that_no_picture_has_is_an_error(tmp_path: Path) -> None:
 
 def test_a_device_does_not_load_the_plotting_library() -> None:
     program = (
-        "import sys, terminal.box, terminal.cli, terminal.commands.device, terminal.commands.packs\n"
+        "import sys, terminal.box, terminal.cli, terminal.commands.device, terminal.commands.packs, terminal.packs\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('matplotlib', 'numpy', 'PIL')])"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

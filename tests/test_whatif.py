@@ -13,7 +13,7 @@ from sync.record import decode
 from tariffs.pack import Pack, parse_pack
 from tariffs.verdict import Reason
 from terminal.whatif.cast import cast, group_of, names
-from terminal.whatif.changes import Change, changes, compared_routes, days
+from terminal.whatif.changes import Change, Place, changes, compared_places, days
 from terminal.whatif.day import generated
 from terminal.whatif.journal import taps_of
 from terminal.whatif.pairs import TOTAL, Pair, changes_by_person, sums
@@ -55,7 +55,7 @@ def test_a_pack_changes_nothing_against_itself() -> None:
 def test_a_dearer_class_is_told_once_for_the_ride_and_for_what_follows_from_it() -> None:
     found = changes(OLD, DEARER)
     assert told(found) == [("ordinary", "one ride", 100, 120)]
-    assert (found[0].first, found[0].routes, found[0].hours) == (DAY, ("1", "3"), ())
+    assert (found[0].first, found[0].places, found[0].hours) == (DAY, (Place("1"), Place("3")), ())
 
 
 def test_a_shorter_window_shows_in_the_journey_that_it_cuts() -> None:
@@ -93,15 +93,33 @@ def test_every_class_and_family_is_in_the_cast_and_has_a_name() -> None:
 
 
 def test_of_very_many_routes_each_network_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("terminal.whatif.changes.ROUTES_COMPARED_MAX", 2)
-    assert compared_routes([OLD]) == ["boat", "1"] or set(compared_routes([OLD])) == {"1", "boat"}
+    monkeypatch.setattr("terminal.whatif.changes.PLACES_COMPARED_MAX", 2)
+    assert {place.route for place in compared_places([OLD])} == {"1", "boat"}
+
+
+def test_a_fare_that_depends_on_the_stop_is_compared_at_a_stop_of_each_kind() -> None:
+    def by_stop(suburb: bytes) -> Pack:
+        files = pack_files("jiaxing")
+        files["stops.txt"] = b"stop_id\na\nb\nc\nd\n"
+        files["areas.txt"] = b"area_id\ncentre\nsuburb\n"
+        files["stop_areas.txt"] = b"area_id,stop_id\ncentre,a\ncentre,b\nsuburb,c\nsuburb,d\n"
+        files["fare_leg_rules.txt"] = (
+            b"leg_group_id,network_id,from_area_id,fare_product_id\n"
+            b"city,city,centre,city_single\ncity,city,suburb,%s\nboat,boat,,boat_single\n" % suburb
+        )
+        return parse_pack(files)
+
+    found = changes(by_stop(b"city_single"), by_stop(b"boat_single"))
+    assert found and {place.route for change in found for place in change.places} == {"1", "3"}
+    assert {place.stop for change in found for place in change.places} <= {"c", "d"}
+    assert ("ordinary", "one ride", 100, 300) in told(found)
 
 
 # the replay
 
 
 def day(riders: int = 300, seed: int = 3) -> list[Tapped]:
-    return generated(cast((OLD, DEARER), DAY), ["1", "3", "boat"], DAY, riders, seed)
+    return generated(cast((OLD, DEARER), DAY), [Place("1"), Place("3"), Place("boat")], DAY, riders, seed)
 
 
 def test_a_generated_day_is_the_same_for_the_same_seed_and_in_order() -> None:

@@ -12,7 +12,7 @@ from terminal.commands.table import table
 from terminal.commands.taps import taps_in
 from terminal.whatif import report
 from terminal.whatif.cast import cast, names
-from terminal.whatif.changes import Change, changes, compared_routes
+from terminal.whatif.changes import Change, changes, compared_places
 from terminal.whatif.day import generated
 from terminal.whatif.pairs import Pair, sums
 from terminal.whatif.replay import Tapped, as_taken, moved, paired
@@ -24,7 +24,7 @@ class Comparison:
     def __init__(self, old: Pack, new: Pack, day: date | None) -> None:
         self.old, self.new = old, new
         self.changes: list[Change] = changes(old, new)
-        self.routes = compared_routes((old, new))
+        self.places = compared_places((old, new))
         first = min((change.first for change in self.changes), default=new.in_force_from)
         self.day = day or first
         self.names = names((old, new))
@@ -40,7 +40,7 @@ class Comparison:
     def replay_day(self, riders: int, seed: int) -> None:
         """Over a generated day."""
         self.source = {"riders": riders, "seed": seed}
-        self._replay(generated(cast((self.old, self.new), self.day), self.routes, self.day, riders, seed))
+        self._replay(generated(cast((self.old, self.new), self.day), self.places, self.day, riders, seed))
 
     def _replay(self, taps: Sequence[Tapped]) -> None:
         then = moved(taps, self.day)
@@ -51,7 +51,7 @@ class Comparison:
         """For people."""
         told = [f"旧 · old: {self.old.version}    新 · new: {self.new.version}, 自 · from {self.new.in_force_from}"]
         if self.changes:
-            rows = report.changes_rows(self.changes, len(self.routes))
+            rows = report.changes_rows(self.changes, len(self.places))
             told += ["", "变化（元）· what changes, in yuan", *table(report.CHANGES_HEAD, rows, 4)]
         else:
             told += ["", "票价没有变化 · no fare changes"]

@@ -1,6 +1,6 @@
 """Taps explained one after the other, the card remembering each ride. Imported by terminal/commands/fares.py."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -9,19 +9,18 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from config.errors import ConfigError
 from config.store import load_pack_files
 from tariffs.asks import Ride
 from tariffs.explain import Explained, Explainer
-from tariffs.faults import PackFaults
 from tariffs.money import yuan_text
-from tariffs.pack import Pack, parse_pack
+from tariffs.pack import Pack
 from tariffs.verdict import Charge, Refuse, Verdict
 from tariffs.wallet import LastRide
 from terminal.commands.faults import said
 from terminal.commands.say import fail
 from terminal.commands.taps import taps_in
 from terminal.drivers.clock import CHINA
+from terminal.packs import parsed
 from terminal.whatif.cast import cast
 from terminal.whatif.replay import Tapped
 
@@ -72,22 +71,21 @@ def _told(verdict: Verdict, language: str) -> str:
 def explainer(place: str) -> tuple[Explainer, Pack]:
     """For the pack in `place`. Raises ConfigError."""
     files = load_pack_files(place)
-    try:
-        pack = parse_pack(files)
-    except PackFaults as wrong:
-        raise ConfigError.refused(place, wrong) from wrong
+    pack = parsed(files, place)
     return Explainer(files, pack), pack
 
 
 def made_up(
-    pack: Pack, rider: str, day: date, ends: date | None, taps: Iterable[tuple[str, str, datetime]]
+    pack: Pack, rider: str, stop: str, ends: date | None, taps: Sequence[tuple[str, str, datetime]]
 ) -> list[Tapped]:
-    """Taps of a card that does not exist: `taps` as route, vehicle and moment."""
-    riders = {one.group: one for one in cast([pack], day)}
+    """Taps of a card that does not exist: `taps` as route, vehicle and moment, at least one."""
+    riders = {one.group: one for one in cast([pack], taps[0][2].date())}
     if rider not in riders:
         fail(f"没有这一类 {rider}；可用 · there is no such rider; there are: {', '.join(riders)}")
     wallet = replace(riders[rider].wallet, class_end=ends)
-    return [Tapped(wallet, Ride(route, 0, vehicle, ""), at.replace(tzinfo=CHINA)) for route, vehicle, at in taps]
+    return [
+        Tapped(wallet, Ride(route, 0, vehicle, "", stop=stop), at.replace(tzinfo=CHINA)) for route, vehicle, at in taps
+    ]
 
 
 def journal_taps(journal: Path, card: str) -> list[Tapped]:

@@ -1,91 +1,30 @@
-"""Commands about tariff packs: check, copy, load, list, activate, rollback, drop."""
+"""Commands about the packs of a device: load, list, activate, rollback, drop; and those of packs as files."""
 
-import sys
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from terminal.commands.faults import fault_lines, language
+from terminal.commands import pack_files
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
-
-RIDERS_MAX = 200_000
-"""Riders of a generated day: more than Jiaxing's buses carry, and half a minute of work."""
-
-place = click.argument("place")
 
 
 @click.group(short_help="Tariff packs: check, load, take into force.")
 def pack() -> None:
     """Tariff packs. PLACE is a folder, a zip, or builtin:NAME for one that came with the program.
 
-    The way of a change: copy, edit, check, load, activate; rollback undoes it.
+    The way of a change: copy, edit, check, diff, load, activate; rollback undoes it (docs/technician.md).
     """
 
 
-@pack.command("check")
-@place
-@click.option("--unverified", is_flag=True, help="List the values that nobody has verified, with their sources.")
-@language
-@as_json
-@speaking
-def pack_check(place: str, unverified: bool, language: str, as_json: bool) -> None:
-    """Tell all faults of the pack at once, each with file, line, value and the rule broken. Exit status 1 for any.
-
-    Then what is legal but suspect, and what nobody has verified: neither keeps the pack from being used.
-    """
-    from config.store import load_pack_files
-    from tariffs.faults import PackFaults
-    from tariffs.pack import parse_pack
-    from tariffs.suspects import suspects
-
-    files = load_pack_files(place)
-    try:
-        parsed = parse_pack(files)
-    except PackFaults as wrong:
-        faults = wrong.faults
-        head = f"{place}：有 {len(faults)} 处错误，未予采用 · {len(faults)} faults, not to be used"
-        answer({"faults": [asdict(fault) for fault in faults]}, as_json, lambda: [head, *fault_lines(faults, language)])
-        sys.exit(1)
-    odd = suspects(files, parsed)
-    lines = [f"票价包可用 · the pack is good: {parsed.version}, 自 · in force from {parsed.in_force_from}"]
-    if odd:
-        lines += [f"可疑但合法 · legal but suspect: {len(odd)}", *fault_lines(odd, language)]
-    if parsed.unverified:
-        lines.append(f"未经核实 · not verified: {len(parsed.unverified)}" + (":" if unverified else " (--unverified)"))
-    if unverified:
-        lines += [f"  {file}:{line} {what}" for file, line, what in parsed.unverified]
-    shown = {"version": parsed.version, "in_force_from": parsed.in_force_from, "unverified": parsed.unverified}
-    answer({**shown, "faults": [], "suspects": [asdict(fault) for fault in odd]}, as_json, lambda: lines)
+for command in (pack_files.copy, pack_files.check, pack_files.diff):
+    pack.add_command(command)
 
 
-@pack.command("copy")
-@place
-@click.argument("folder", type=click.Path(path_type=Path))
-@speaking
-def pack_copy(place: str, folder: Path) -> None:
-    """Write the files of a pack into a new FOLDER, to be edited there."""
-    from config.store import load_pack_files
-
-    files = load_pack_files(place)
-    try:
-        folder.mkdir(parents=True)
-        for name, raw in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(raw)
-    except FileExistsError:
-        fail(f"{folder} 已存在 · exists already: name a new folder")
-    except OSError as wrong:
-        fail(f"无法写入 · cannot be written: {wrong}")
-    click.echo(f"已复制 {len(files)} 个文件到 · {len(files)} files copied to: {folder}")
-    click.echo("改动后请换新的 version（pack.toml）· give the changed pack a new version in pack.toml")
-
-
-@pack.command("load")
+@pack.command("load", short_help="Check a pack and put it on the device's shelf.")
 @configuration_file
-@place
+@click.argument("place")
 @speaking
 def pack_load(configuration: str, place: str) -> None:
     """Check the pack and put it on the device's shelf. It waits there: `smk pack activate` gives it its day."""
@@ -105,7 +44,7 @@ def pack_load(configuration: str, place: str) -> None:
     click.echo(f"下一步 · next: smk pack activate {configuration} {edition.version}")
 
 
-@pack.command("list")
+@pack.command("list", short_help="What is in force, what was, what waits.")
 @configuration_file
 @as_json
 @speaking
@@ -132,7 +71,7 @@ def pack_list(configuration: str, as_json: bool) -> None:
     answer({**to_builtins(state), "configured": device.tariff.pack}, as_json, lambda: lines)
 
 
-@pack.command("activate")
+@pack.command("activate", short_help="Order a loaded pack into force.")
 @configuration_file
 @click.argument("version", required=False)
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="First day.  [default: the pack's own, or today]")
@@ -176,7 +115,7 @@ def pack_activate(configuration: str, version: str | None, day: datetime | None,
     )
 
 
-@pack.command("rollback")
+@pack.command("rollback", short_help="The previous pack again, at once.")
 @configuration_file
 @speaking
 def pack_rollback(configuration: str) -> None:
@@ -194,7 +133,7 @@ def pack_rollback(configuration: str) -> None:
     click.echo(f"已回退，生效中 · rolled back, in force: {named}；设备下一次刷卡起采用 · from the device's next tap on")
 
 
-@pack.command("drop")
+@pack.command("drop", short_help="Take a waiting pack off the shelf.")
 @configuration_file
 @click.argument("version")
 @speaking
@@ -205,82 +144,6 @@ def pack_drop(configuration: str, version: str) -> None:
     device, _ = _device(configuration)
     packs.shelf_of(device).change(lambda state: state.dropped(version))
     click.echo(f"已删去 · dropped: {version}")
-
-
-@pack.command("diff")
-@click.argument("old")
-@click.argument("new")
-@click.option(
-    "--journal",
-    "journals",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Replay the real taps of a closed journal or a snapshot; may be given several times.",
-)
-@click.option(
-    "--riders", type=click.IntRange(1, RIDERS_MAX), default=2000, show_default=True, help="Of a generated day."
-)
-@click.option("--seed", type=int, default=1, show_default=True, help="Draws the generated day.")
-@click.option(
-    "--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Replay on this day.  [default: of the first change]"
-)
-@click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the replay: FILE.png, .svg or .pdf."
-)
-@as_json
-@speaking
-def pack_diff(
-    old: str,
-    new: str,
-    journals: tuple[Path, ...],
-    riders: int,
-    seed: int,
-    day: datetime | None,
-    plot: Path | None,
-    as_json: bool,
-) -> None:
-    """What the NEW pack changes for whom and from which day, and what that comes to over a day of riders.
-
-    The replay runs over real taps (--journal), else over a generated day. Each card remembers the rides that the pack
-    under test would have written on it; taps are moved by whole weeks to the day on which the change holds.
-    """
-    from terminal.commands.compare import Comparison
-
-    compared = Comparison(_checked(old), _checked(new), day.date() if day else None)
-    if journals:
-        compared.replay_journals(journals)
-    else:
-        compared.replay_day(riders, seed)
-    answer(compared.value(), as_json, compared.lines)
-    if plot is not None:
-        _plot(compared, plot, as_json)
-
-
-def _plot(compared: Any, path: Path, quiet: bool) -> None:
-    try:
-        from terminal.whatif.plot import draw
-    except ImportError:
-        fail("没有绘图库 · no plotting library: pip install 'citizen-card-terminal[plot]'", 2)
-    title = f"{compared.old.version} → {compared.new.version}"
-    try:
-        draw(path, compared.pairs, compared.names, ("", title), ("车费", "fares"))
-    except (OSError, ValueError) as wrong:
-        fail(f"图没有画成 · the picture could not be drawn: {wrong}", 2)
-    if not quiet:
-        click.echo(f"图 · picture: {path}")
-
-
-def _checked(place: str) -> Any:
-    from config.errors import ConfigError
-    from config.store import load_pack_files
-    from tariffs.faults import PackFaults
-    from tariffs.pack import parse_pack
-
-    files = load_pack_files(place)
-    try:
-        return parse_pack(files)
-    except PackFaults as wrong:
-        raise ConfigError.refused(place, wrong) from wrong
 
 
 def today() -> date:

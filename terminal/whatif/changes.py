@@ -6,6 +6,7 @@ The packs are asked, not read: whatever rule makes the difference, it shows in w
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from itertools import product
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from tariffs.decide import decide
 from tariffs.pack import Pack
 from tariffs.verdict import Charge, Reason, Refuse, Verdict
 from terminal.whatif.cast import Rider, cast
-from terminal.whatif.limits import ROUTES_COMPARED_MAX
+from terminal.whatif.limits import PLACES_COMPARED_MAX
 
 CHINA = timezone(timedelta(hours=8))
 HOUR = timedelta(hours=1)
@@ -48,10 +49,20 @@ class Answer(Struct, frozen=True):
     reason: Reason
 
 
+class Place(NamedTuple):
+    """Where a ride begins. `stop` "" where the fare does not depend on it."""
+
+    route: str
+    stop: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.route} @ {self.stop}" if self.stop else self.route
+
+
 class Change(Struct, frozen=True):
     """One difference, from `first` on (until the next one for the same rider and journey).
 
-    `hours`: when it holds, empty for all of TIMES. `routes`: on which of the compared ones.
+    `hours`: when it holds, empty for all of TIMES. `places`: at which of the compared ones.
     """
 
     rider: Rider
@@ -59,7 +70,7 @@ class Change(Struct, frozen=True):
     first: date
     old: Answer
     new: Answer
-    routes: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
     hours: tuple[time, ...] = ()
 
 
@@ -68,26 +79,26 @@ def changes(old: Pack, new: Pack) -> list[Change]:
 
     A journey that changes exactly as the single ride does is not told beside it.
     """
-    routes = compared_routes((old, new))
-    found: dict[tuple[Change, time], list[str]] = {}
-    before: dict[tuple[str, Journey, time, str], tuple[Answer, Answer]] = {}
+    places = compared_places((old, new))
+    found: dict[tuple[Change, time], list[Place]] = {}
+    before: dict[tuple[str, Journey, time, Place], tuple[Answer, Answer]] = {}
     for day in days(old, new):
-        for rider, journey, at, route in product(cast((old, new), day), JOURNEYS, TIMES, routes):
-            now = _answer(old, rider, journey, day, at, route), _answer(new, rider, journey, day, at, route)
-            key = rider.group, journey, at, route
+        for rider, journey, at, place in product(cast((old, new), day), JOURNEYS, TIMES, places):
+            now = _answer(old, rider, journey, day, at, place), _answer(new, rider, journey, day, at, place)
+            key = rider.group, journey, at, place
             if now != before.get(key, (now[0], now[0])):
-                found.setdefault((Change(rider, journey, day, *now), at), []).append(route)
+                found.setdefault((Change(rider, journey, day, *now), at), []).append(place)
             before[key] = now
     hours: dict[Change, list[time]] = {}
     for (change, at), on in found.items():
-        hours.setdefault(replace(change, routes=tuple(on)), []).append(at)
+        hours.setdefault(replace(change, places=tuple(on)), []).append(at)
     told = [replace(change, hours=() if len(at) == len(TIMES) else tuple(at)) for change, at in hours.items()]
     single = {_but_for_journey(change) for change in told if change.journey is JOURNEYS[0]}
     return [change for change in told if change.journey is JOURNEYS[0] or _but_for_journey(change) not in single]
 
 
 def _but_for_journey(change: Change) -> tuple[object, ...]:
-    return change.rider.group, change.first, change.old.fen, change.new.fen, change.routes, change.hours
+    return change.rider.group, change.first, change.old.fen, change.new.fen, change.places, change.hours
 
 
 def days(old: Pack, new: Pack) -> list[date]:
@@ -103,19 +114,31 @@ def _edition_days(pack: Pack) -> Iterator[date]:
     yield from (day for scheme in pack.schemes.values() for listed in scheme.accepted.values() for day in listed.days)
 
 
-def compared_routes(packs: Sequence[Pack]) -> list[str]:
-    """The routes of the packs; of very many the first of each network, then others up to the bound."""
+def compared_places(packs: Sequence[Pack]) -> list[Place]:
+    """The routes of the packs, each at one stop of every kind where the fare depends on the stop.
+
+    Of very many the first route of each network comes first, then others up to the bound.
+    """
     routes = {route: network for pack in packs for route, network in pack.routes.items()}
     firsts = {network: route for route, network in reversed(routes.items())}
-    return list(dict.fromkeys([*firsts.values(), *routes]))[:ROUTES_COMPARED_MAX]
+    ordered = list(dict.fromkeys([*firsts.values(), *routes]))[:PLACES_COMPARED_MAX]
+    kinds = {
+        tables.engine.legs.areas(stop): stop
+        for pack in packs
+        for tables in pack.tables.editions
+        if not tables.flat
+        for stop in tables.engine.feed.stops.parents
+    }
+    return [Place(route, stop) for stop in kinds.values() or ("",) for route in ordered][:PLACES_COMPARED_MAX]
 
 
-def _answer(pack: Pack, rider: Rider, journey: Journey, day: date, at: time, route: str) -> Answer:
+def _answer(pack: Pack, rider: Rider, journey: Journey, day: date, at: time, place: Place) -> Answer:
     moment = datetime.combine(day, at, CHINA)
-    ride = Ride(route, 0, "1", "")
+    ride = Ride(place.route, 0, "1", "", stop=place.stop)
     wallet = rider.wallet
     if journey.after is not None:
-        first = decide(wallet, ride if journey.same_bus else Ride(route, 0, "2", ""), moment - journey.after, pack)
+        before = ride if journey.same_bus else replace(ride, vehicle="2")
+        first = decide(wallet, before, moment - journey.after, pack)
         wallet = replace(wallet, last_ride=first.ride if isinstance(first, Charge) and first.composite else None)
     return _told(decide(wallet, ride, moment, pack))
 

@@ -1,7 +1,7 @@
 """Bounds of this room, each with its reason."""
 
-ROUTES_COMPARED_MAX = 200
-"""Routes on which two packs are compared: a city's own; a province's are compared network by network."""
+PLACES_COMPARED_MAX = 200
+"""Routes, with their stops, at which two packs are compared: a city's own; of a province's a part of each network."""
 
-ROUTES_LISTED = 4
-"""Routes that a line of the table names before it only counts."""
+PLACES_LISTED = 4
+"""Places that a line of the table names before it only counts."""

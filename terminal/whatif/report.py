@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tariffs.money import yuan_text
-from terminal.whatif.changes import Answer, Change
-from terminal.whatif.limits import ROUTES_LISTED
+from terminal.whatif.changes import Answer, Change, Place
+from terminal.whatif.limits import PLACES_LISTED
 from terminal.whatif.pairs import TOTAL, Sums
 
 Names = Mapping[str, tuple[str, str]]
@@ -41,14 +41,14 @@ def sums_rows(found: Sequence[Sums], names: Names) -> list[list[str]]:
     ]
 
 
-def changes_rows(found: Sequence[Change], routes_in_all: int) -> list[list[str]]:
+def changes_rows(found: Sequence[Change], places_in_all: int) -> list[list[str]]:
     """One row a change under CHANGES_HEAD."""
     return [
         [
             str(change.first),
             f"{change.rider.zh} · {change.rider.en}",
             f"{change.journey.zh} · {change.journey.en}" + "".join(f" {at:%H:%M}" for at in change.hours),
-            _routes(change.routes, routes_in_all),
+            _places(change.places, places_in_all),
             _told(change.old, change.old.fen == change.new.fen),
             _told(change.new, change.old.fen == change.new.fen),
         ]
@@ -63,7 +63,7 @@ def change_value(change: Change) -> dict[str, Any]:
         "rider": change.rider.group,
         "journey": change.journey.en,
         "hours": [f"{at:%H:%M}" for at in change.hours],
-        "routes": change.routes,
+        "places": [place._asdict() for place in change.places],
         "old": {"fen": change.old.fen, "reason": change.old.reason.value},
         "new": {"fen": change.new.fen, "reason": change.new.reason.value},
     }
@@ -83,11 +83,11 @@ def _arrow(old: str, new: str) -> str:
     return old if old == new else f"{old} → {new}"
 
 
-def _routes(routes: tuple[str, ...], routes_in_all: int) -> str:
-    if len(routes) == routes_in_all:
+def _places(places: tuple[Place, ...], places_in_all: int) -> str:
+    if len(places) == places_in_all:
         return "全部 · all"
-    rest = len(routes) - ROUTES_LISTED
-    return ", ".join(routes[:ROUTES_LISTED]) + (f" +{rest}" if rest > 0 else "")
+    rest = len(places) - PLACES_LISTED
+    return ", ".join(map(str, places[:PLACES_LISTED])) + (f" +{rest}" if rest > 0 else "")
 
 
 def _told(answer: Answer, with_reason: bool) -> str:
