@@ -14,6 +14,7 @@ from config.rules import (
     CODE,
     DEVICE,
     HOSPITAL_LEVEL,
+    HOST,
     INSTITUTION,
     LANGUAGE,
     LINE,
@@ -153,6 +154,26 @@ class Hospital:
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """A library's counter. `branch` "" = this device is none; `host` "" = there is no library system to ask.
+
+    `profile` names what the system makes of SIP2; `institution` (AO) and `branch` (CP) as the library gave them;
+    `password` the file with the account's password; `blocked` the list of blocked readers, "" = none.
+    """
+
+    branch: str = ruled(words(0, 32), default="")
+    institution: str = ruled(words(0, 32), default="")
+    host: str = ruled(HOST, default="")
+    port: int = ruled(whole(1, 65_535), default=6001)
+    profile: str = ruled(NAME, default="standard")
+    user: str = ruled(words(0, 64), default="")
+    password: str = ruled(words(0, 200), default="")
+    rules: str = ruled(PLACE, default="builtin:jiaxing")
+    blocked: str = ruled(words(0, 200), default="")
+    keys: str = ruled(words(0, 200), default="")
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """All that one device was told to be."""
 
@@ -168,6 +189,7 @@ class Configuration:
     face: Face = field(default_factory=Face)
     tap: Tap = field(default_factory=Tap)
     hospital: Hospital = field(default_factory=Hospital)
+    library: Library = field(default_factory=Library)
     duties: tuple[Duty, ...] = ()
 
     def duties_of(self, card: str) -> tuple[Duty, ...]:
@@ -188,6 +210,7 @@ SECTIONS: dict[str, type[Any]] = {
     "face": Face,
     "tap": Tap,
     "hospital": Hospital,
+    "library": Library,
 }
 """The tables of the file, in the order in which they are written."""
 

@@ -128,5 +128,11 @@ INSTITUTION = shaped(
 
 HOSPITAL_LEVEL = shaped("[1-4]|9", '须为 "1" 至 "4" 或 "9"（未定级）', 'must be "1" to "4", or "9" for no level')
 
+HOST = shaped(
+    r"|[A-Za-z0-9.\-]{1,253}",
+    '须为主机名或 IPv4 地址；"" 表示没有',
+    'must be a host name or IPv4 address; "" for none',
+)
+
 PLACE = words(1, 200)
 """A path in the file system, or "builtin:NAME"."""

@@ -25,6 +25,7 @@ T = TypeVar("T")
 BUILTIN = "builtin:"
 """Prefix of a pack that came with the program."""
 
+_BUILTIN_KEY = {"packs": "tariff.pack", "library": "library.rules"}
 _DEFAULTS = Path(__file__).parent / "defaults"
 _DATED_LIST = re.compile(r"([0-9]{8})_Black\.txt")
 
@@ -63,19 +64,19 @@ def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
     return _loaded("hot_list", str(path), good, read, value)
 
 
-def load_pack_files(place: str) -> dict[str, bytes]:
-    """The files of a tariff pack by their names: a folder, a zip, or "builtin:NAME". Raises ConfigError.
+def load_pack_files(place: str, kind: str = "packs") -> dict[str, bytes]:
+    """The files of a pack of one `kind` by their names: a folder, a zip, or "builtin:NAME". Raises ConfigError.
 
     They are bounded in number and size, and no name leads out of the pack; what they say is the tariffs' business.
     """
     if place.startswith(BUILTIN):
         name = place.removeprefix(BUILTIN)
-        packs = _DEFAULTS / "packs"
+        packs = _DEFAULTS / kind
         known = sorted(entry.name for entry in packs.iterdir() if entry.is_dir()) if packs.is_dir() else []
         if name not in known:
-            zh, en = f"没有内置票价包 {name}", f"there is no built-in pack {name}"
+            zh, en = f"没有内置表 {name}", f"there is no built-in pack {name}"
             zh_do, en_do = f"可用：{'、'.join(known)}", f"choose one of: {', '.join(known)}"
-            raise ConfigError("tariff.pack", zh, en, zh_do, en_do)
+            raise ConfigError(_BUILTIN_KEY[kind], zh, en, zh_do, en_do)
         return read_folder(packs / name)
     path = Path(place)
     return read_folder(path) if path.is_dir() else _without_wrapper(read_zip(path))
@@ -116,7 +117,7 @@ def _configuration(raw: bytes, folder: Path) -> Configuration:
 def _absolute(configuration: Configuration, folder: Path) -> Configuration:
     """Relative paths count from the configuration's folder, wherever the program was started."""
     data, pack, listed = configuration.terminal.data, configuration.tariff.pack, configuration.hot_list.file
-    hospital = configuration.hospital
+    hospital, library = configuration.hospital, configuration.library
     return replace(
         configuration,
         terminal=replace(configuration.terminal, data=str(folder / data)),
@@ -126,6 +127,13 @@ def _absolute(configuration: Configuration, folder: Path) -> Configuration:
             hospital,
             policy=hospital.policy if hospital.policy.startswith(BUILTIN) else str(folder / hospital.policy),
             keys=str(folder / hospital.keys) if hospital.keys else "",
+        ),
+        library=replace(
+            library,
+            rules=library.rules if library.rules.startswith(BUILTIN) else str(folder / library.rules),
+            password=str(folder / library.password) if library.password else "",
+            blocked=str(folder / library.blocked) if library.blocked else "",
+            keys=str(folder / library.keys) if library.keys else "",
         ),
     )
 

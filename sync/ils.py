@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from sync.sip2 import ils
 from sync.sip2.conversation import Answered, Conversation, GaveUp, Step, Write
-from sync.sip2.errors import BadMessage
 from sync.sip2.limits import CONNECT_SECONDS
 from sync.sip2.messages import Message
 from sync.sip2.profile import IlsProfile
@@ -50,7 +49,7 @@ class Ils:
 
     def ask(self, question: Message) -> Message:
         """The answer to `question`. Raises IlsAway, IlsUnclear, and BadMessage for one that cannot be written."""
-        self._open()
+        self.open()
         answer = self._asked(question)
         if answer.code == "98" and question.code != "99":
             self.server = ils.server(answer)
@@ -63,7 +62,7 @@ class Ils:
         if line is not None:
             line.close()
 
-    def _open(self) -> None:
+    def open(self) -> None:
         """Connect, log in, ask for the server's status, when that has not been done. Raises IlsAway."""
         if self._line is not None:
             return
@@ -128,5 +127,3 @@ class Ils:
             if steps := self._conversation.take(data):
                 return steps[0]
 
-
-__all__ = ["Account", "BadMessage", "Ils", "IlsAway", "IlsUnclear"]

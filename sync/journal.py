@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import apsw
 
@@ -39,8 +39,8 @@ from sync.store import Store
 from sync.totals import Totals, count
 from sync.whole import Whole
 
+T = TypeVar("T")
 Clock = Literal["synced", "rtc", "restored", "unknown"]
-
 Outcome = Done | Void | Grey | BillDone | BillVoid
 
 _INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -197,8 +197,11 @@ class Journal:
 
     def open_bills(self) -> list[Row]:
         """Every BILL_HELD row without an outcome, oldest first: nobody here knows whether it stands."""
-        with self._lock, self._store.reading() as connection:
-            return recall.open_bills(connection)
+        return self._read(recall.open_bills)
+
+    def open_loans(self) -> list[Row]:
+        """Every act of a library counter without an end, with the rows that name it, oldest first."""
+        return self._read(recall.open_loans)
 
     def open_drafts_all(self, before: int | None = None) -> list[Draft]:
         """Every draft without an outcome, oldest first; with `before` those held before that row."""
@@ -209,28 +212,23 @@ class Journal:
 
     def recall(self, card: str, limit: int) -> list[Recalled]:
         """The card's latest rows with their outcomes, newest first."""
-        with self._lock, self._store.reading() as connection:
-            return recall.recall(connection, card, limit)
+        return self._read(recall.recall, card, limit)
 
     def lock_of(self, uid: str) -> Row | None:
         """The latest LOCK_TRIED or LOCKED row of a chip, by its UID: a locked chip hides its card number."""
-        with self._lock, self._store.reading() as connection:
-            return recall.lock_of(connection, uid)
+        return self._read(recall.lock_of, uid)
 
     def seen(self, card: str) -> Seen:
         """The (random, counter) pairs of the card's last debits, and the counter of the last that is DONE."""
-        with self._lock, self._store.reading() as connection:
-            return recall.seen(connection, card)
+        return self._read(recall.seen, card)
 
     def outcomes_of(self, seq: int) -> tuple[Row, ...]:
         """The outcomes that name HELD row `seq`, oldest first."""
-        with self._lock, self._store.reading() as connection:
-            return recall.outcomes(connection, seq)
+        return self._read(recall.outcomes, seq)
 
     def last_duty(self) -> Row | None:
         """The last SIGN_ON or SIGN_OFF: who drives, after a restart."""
-        with self._lock, self._store.reading() as connection:
-            return recall.last_duty(connection)
+        return self._read(recall.last_duty)
 
     def totals(self, since: int, shift: int, trip: str | None = None) -> Totals:
         """What `shift` (one `trip` of it) took, from row `since` (its SIGN_ON) to the last."""
@@ -240,6 +238,10 @@ class Journal:
             rows += [decoded(stored.raw) for stored in part]
             after = part[-1].seq
         return count(rows, shift, trip)
+
+    def _read(self, query: Callable[..., T], *asked: object) -> T:
+        with self._lock, self._store.reading() as connection:
+            return query(connection, *asked)
 
     # Reading, for the backend
 
@@ -329,8 +331,8 @@ class Journal:
         """Move the oldest rows that need not stay to the archive, ARCHIVE_STEP_ROWS at most; how many. `now`: aware.
 
         Stay: what the backend has not acknowledged; the last RETAINED_ROWS and RETAINED_DAYS; the running shift; and,
-        in the journal as well as in the archive, open drafts and bills, locks, the last duty, and the row at
-        the border, whose head the chain goes on from. Raises JournalError.
+        in journal and archive, open drafts, bills and loans, locks, the last duty, and the row at the border, whose
+        head the chain goes on from. Raises JournalError.
         """
         with self._lock:
             archived, border = self._now.archived, self._retired(now)
@@ -361,8 +363,7 @@ class Journal:
         return last if now - datetime.fromisoformat(row.at) > timedelta(days=RETAINED_DAYS) else archived
 
     def verify(self) -> Damage | None:
-        """Walk the chain of all rows in the journal and what lies beside them; the first damage, None when there is
-        none.
+        """Walk the chain of the journal's rows and what lies beside them: the first damage, None without.
 
         A tap waits at most for VERIFY_ROWS rows.
         """

@@ -116,6 +116,16 @@ def open_bills(connection: apsw.Connection) -> list[Row]:
     return [decoded(raw) for (raw,) in found]
 
 
+def open_loans(connection: apsw.Connection) -> list[Row]:
+    """Every LOAN_ASKED row that no LOAN_CLOSED names, with the rows that name it, in the order of the journal."""
+    found = connection.execute(
+        "WITH asked AS (SELECT seq FROM row WHERE kind = 'LOAN_ASKED' AND NOT EXISTS ("
+        "SELECT 1 FROM row AS closed WHERE closed.held = row.seq AND closed.kind = 'LOAN_CLOSED'))"
+        " SELECT raw FROM row WHERE seq IN asked OR held IN asked ORDER BY seq"
+    )
+    return [decoded(raw) for (raw,) in found]
+
+
 def drafts(connection: apsw.Connection, through: int) -> tuple[dict[int, Draft], dict[int, bool]]:
     """Every draft that may still be healed, by the number of its HELD row; and `greyed` of each as the table has it.
 
@@ -150,6 +160,8 @@ RETIRE = """
 DELETE FROM row WHERE seq < ? AND coalesce(held, seq) NOT IN (SELECT held FROM draft)
     AND kind NOT IN ('LOCK_TRIED', 'LOCKED')
     AND (kind <> 'BILL_HELD' OR EXISTS (SELECT 1 FROM row AS outcome WHERE outcome.held = row.seq))
+    AND (kind NOT IN ('LOAN_ASKED', 'LOAN_SENT', 'LOAN_STUCK') OR EXISTS (
+        SELECT 1 FROM row AS closed WHERE closed.held = coalesce(row.held, row.seq) AND closed.kind = 'LOAN_CLOSED'))
     AND seq <> coalesce((SELECT max(seq) FROM row WHERE kind IN ('SIGN_ON', 'SIGN_OFF')), 0)
 """
 """Removes the rows before a border that lie in the archive, but those that a visit may still ask for."""

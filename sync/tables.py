@@ -3,7 +3,7 @@
 | schema | program | what it added |
 |---|---|---|
 | 1 | 0.1 | |
-| 2 | 0.2 | numbers that make opening independent of the journal's length; rows that may go to an archive; bills |
+| 2 | 0.2 | numbers that make opening independent of the journal's length; rows that may be archived; bills, loans |
 """
 
 import apsw
@@ -12,6 +12,7 @@ APPLICATION_ID = 0x534D4B4A  # "SMKJ"
 SCHEMA_VERSION = 2
 
 _BILLS = "CREATE INDEX row_bill ON row(seq) WHERE kind = 'BILL_HELD'"
+_LOANS = "CREATE INDEX row_loan ON row(seq) WHERE kind = 'LOAN_ASKED'"
 _NEVER_GOES_1 = "CREATE TRIGGER row_never_goes BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'no row goes'); END"
 _NEVER_GOES = """
 CREATE TRIGGER row_never_goes BEFORE DELETE ON row
@@ -19,6 +20,7 @@ WHEN old.seq >= (SELECT value FROM number WHERE name = 'archived')
     OR old.seq > (SELECT value FROM number WHERE name = 'acknowledged')
     OR coalesce(old.held, old.seq) IN (SELECT held FROM draft)
     OR old.kind = 'BILL_HELD' AND NOT EXISTS (SELECT 1 FROM row WHERE held = old.seq)
+    OR old.kind = 'LOAN_ASKED' AND NOT EXISTS (SELECT 1 FROM row WHERE held = old.seq AND kind = 'LOAN_CLOSED')
 BEGIN SELECT raise(ABORT, 'no row goes'); END
 """
 
@@ -42,6 +44,7 @@ CREATE INDEX row_lock ON row(uid, seq) WHERE kind IN ('LOCK_TRIED', 'LOCKED');
 CREATE INDEX row_held ON row(held, seq) WHERE held IS NOT NULL;
 CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
 {_BILLS};
+{_LOANS};
 -- What can be derived from the rows, kept so that opening need not read them all: only those after number 'drafts'.
 -- `greyed`: closed unhealed.
 CREATE TABLE draft(held INTEGER PRIMARY KEY REFERENCES row(seq), greyed INTEGER NOT NULL) STRICT;
@@ -61,7 +64,7 @@ KINDS_1 = frozenset(
 
 def _to_2(connection: apsw.Connection) -> None:
     """One walk over the rows, for their money; no row is written anew."""
-    connection.execute(f"{_BILLS}; DROP TRIGGER row_never_goes; {_NEVER_GOES}")
+    connection.execute(f"{_BILLS}; {_LOANS}; DROP TRIGGER row_never_goes; {_NEVER_GOES}")
     sums = "SELECT 'acknowledged_fen', coalesce(sum(fen), 0) FROM row WHERE seq <= {acknowledged}"
     acknowledged = "(SELECT value FROM number WHERE name = 'acknowledged')"
     drafts = "(SELECT value FROM number WHERE name = 'drafts')"
@@ -73,7 +76,7 @@ def _to_2(connection: apsw.Connection) -> None:
 
 
 def _to_1(connection: apsw.Connection) -> None:
-    connection.execute(f"DROP INDEX row_bill; DROP TRIGGER row_never_goes; {_NEVER_GOES_1}")
+    connection.execute(f"DROP INDEX row_bill; DROP INDEX row_loan; DROP TRIGGER row_never_goes; {_NEVER_GOES_1}")
     connection.execute("DELETE FROM number WHERE name NOT IN ('acknowledged', 'signalled', 'drafts')")
 
 

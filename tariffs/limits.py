@@ -74,3 +74,9 @@ VALUE_SHOWN_MAX = 60
 
 NOTES_MAX = 12
 """Rows that did not match, told for one step of an explanation: a screen of them; the rest is counted."""
+
+LENDING_EDITIONS_MAX = 50
+"""Editions of a library's lending rules: it changes them once a year at most."""
+
+BLOCKED_READERS_MAX = 200_000
+"""Blocked readers of a city's libraries: a tenth of all readers is noise, and the list lies in memory."""

@@ -10,6 +10,7 @@ COMMANDS = {
     "card": "chips:card",
     "psam": "chips:psam",
     "social": "social:social",
+    "library": "library:library",
     "check": "checks:check",
     "config": "checks:config",
     "pack": "packs:pack",

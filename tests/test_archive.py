@@ -12,7 +12,16 @@ from sync import archive, journal
 from sync.chain import first_damage
 from sync.closed import read_closed
 from sync.errors import JournalError
-from sync.events import UNHEALED, LockTried, SignOff, SignOn
+from sync.events import (
+    UNHEALED,
+    LoanAsked,
+    LoanClosed,
+    LoanSent,
+    LoanStuck,
+    LockTried,
+    SignOff,
+    SignOn,
+)
 from sync.journal import Journal
 from tests import journals
 from tests.aged import BEGAN, TORN, age, card
@@ -222,3 +231,20 @@ def test_the_row_that_a_synchronised_clock_wrote_last_is_known_also_after_a_rest
     again = reopened(aged)
     assert again.last_synced == last
     again.close()
+
+
+def test_a_library_act_without_an_end_stays_with_all_that_was_done_about_it(path: Path) -> None:
+    aged = age(path, 20, acknowledged=0)
+    ended, still = (keep(aged, LoanAsked(f"{n:020}", "lend", "JX/CITY", "rules", "r", "", 0, "k.")) for n in range(2))
+    keep(aged, LoanSent(ended, "sip2"))
+    about = [keep(aged, LoanSent(still, "sip2")), keep(aged, LoanStuck(still, "refused", ""))]
+    keep(aged, LoanClosed(ended, "done", "verified"))
+    aged.close()
+    aged = age(path, 1_000, acknowledged=1_000)
+    assert archive_all(aged) > still
+    assert [row.seq for row in aged.open_loans()] == [still, *about]
+    stayed = "SELECT seq FROM row WHERE kind LIKE 'LOAN%'"
+    assert [seq for (seq,) in aged._store.connection.execute(stayed)] == [still, *about]
+    keep(aged, LoanClosed(still, "settled", "clerk"))
+    assert aged.open_loans() == [] and aged.verify() is None
+    aged.close()

@@ -14,6 +14,7 @@ from sync.events.bill import (
 )
 from sync.events.device import Alarm, Started
 from sync.events.event import Event
+from sync.events.loan import LoanAsked, LoanClosed, LoanSent, LoanStuck
 from sync.events.lock import Locked, LockTried
 from sync.events.ride import FINAL_GREY, UNHEALED, Admitted, Done, Grey, Held, Refused, Void
 from sync.events.shift import Service, SignOff, SignOn
@@ -37,6 +38,10 @@ __all__ = [
     "Held",
     "HolderChecked",
     "ListState",
+    "LoanAsked",
+    "LoanClosed",
+    "LoanSent",
+    "LoanStuck",
     "LockTried",
     "Locked",
     "Refused",
@@ -68,4 +73,8 @@ AnyEvent = (
     | BillDone
     | BillVoid
     | BillCorrected
+    | LoanAsked
+    | LoanSent
+    | LoanStuck
+    | LoanClosed
 )

@@ -12,7 +12,7 @@ from terminal.commands.say import answer, as_json, configuration_file, speaking
 @as_json
 @speaking
 def check(configuration: str, as_json: bool) -> None:
-    """Check a device's CONFIGURATION and all that it names: pack, hot list, profiles."""
+    """Check a device's CONFIGURATION and all that it names: pack, hot list, profiles, a library's rules."""
     from config.store import load_configuration
     from terminal import box
 
@@ -26,6 +26,11 @@ def check(configuration: str, as_json: bool) -> None:
         "hot_list_cards": hot_list.value.count,
         "profiles": [profile.name for profile in profiles_],
     }
+    if loaded.library.branch:
+        from terminal.library.build import load_profile, load_rules
+
+        shown["library_system"] = load_profile(loaded.library.profile).en
+        shown["lending_rules"] = load_rules(loaded.library).lending.version
     answer(shown, as_json, lambda: [*(f"{name:15} {value}" for name, value in shown.items()), "配置可用 · all good"])
 
 
