@@ -174,6 +174,22 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
+class Peripherals:
+    """Devices on serial lines; each "" = there is none. `columns` of a receipt; `scanner_prefix` marks a scan."""
+
+    printer: str = ruled(DEVICE, default="")
+    printer_baud: int = ruled(whole(1_200, 921_600), default=19_200)
+    columns: int = ruled(whole(24, 64), default=32)
+    display: str = ruled(DEVICE, default="")
+    display_baud: int = ruled(whole(1_200, 115_200), default=9_600)
+    scanner: str = ruled(DEVICE, default="")
+    scanner_baud: int = ruled(whole(1_200, 921_600), default=9_600)
+    scanner_prefix: str = ruled(words(0, 4), default="")
+    gps: str = ruled(DEVICE, default="")
+    gps_baud: int = ruled(whole(1_200, 921_600), default=9_600)
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """All that one device was told to be."""
 
@@ -190,6 +206,7 @@ class Configuration:
     tap: Tap = field(default_factory=Tap)
     hospital: Hospital = field(default_factory=Hospital)
     library: Library = field(default_factory=Library)
+    peripherals: Peripherals = field(default_factory=Peripherals)
     duties: tuple[Duty, ...] = ()
 
     def duties_of(self, card: str) -> tuple[Duty, ...]:
@@ -211,6 +228,7 @@ SECTIONS: dict[str, type[Any]] = {
     "tap": Tap,
     "hospital": Hospital,
     "library": Library,
+    "peripherals": Peripherals,
 }
 """The tables of the file, in the order in which they are written."""
 

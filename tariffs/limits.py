@@ -80,3 +80,6 @@ LENDING_EDITIONS_MAX = 50
 
 BLOCKED_READERS_MAX = 200_000
 """Blocked readers of a city's libraries: a tenth of all readers is noise, and the list lies in memory."""
+
+STOP_METRES_MAX = 60
+"""A bus stands within this of its stop's post, receiver error included; stops of one line are 300 m apart and more."""

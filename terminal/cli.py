@@ -11,6 +11,7 @@ COMMANDS = {
     "psam": "chips:psam",
     "social": "social:social",
     "library": "library:library",
+    "peripheral": "peripherals:peripheral",
     "check": "checks:check",
     "config": "checks:config",
     "pack": "packs:pack",

@@ -1,47 +1,18 @@
 """The signal board on a serial line, played by the other end of a pseudo-terminal."""
 
-import os
-import select
-import tty
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from terminal.drivers import board as driver
+from terminal.drivers import outlet
 from terminal.drivers.board import SerialBoard
 from terminal.drivers.latest import Latest
 from terminal.ports import Light, Signal, Status
+from tests.lines import Line
 
 PAID = Signal("paid", Light.GREEN, "check", ".-", "paid", "谢谢", "Thank you")
 REFUSED = Signal("hot_listed", Light.RED, "cross", "---", "refused", "无效卡", "Card not valid")
-
-
-class Line:
-    """A serial line whose far end the test holds; it can be unplugged and plugged again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "ttyBOARD"
-        self.plug()
-
-    def plug(self) -> None:
-        self.end, self._tty = os.openpty()
-        tty.setraw(self._tty)
-        self.path.unlink(missing_ok=True)
-        self.path.symlink_to(os.ttyname(self._tty))
-
-    def unplug(self) -> None:
-        os.close(self.end)
-        os.close(self._tty)
-        self.path.unlink()
-
-    def read_until(self, last: bytes, seconds: float = 10.0) -> bytes:
-        """What the board received up to a line; fails when it does not come."""
-        heard = b""
-        while not heard.endswith(last + b"\r\n"):
-            assert select.select([self.end], [], [], seconds)[0], f"only {heard!r} came"
-            heard += os.read(self.end, 1)
-        return heard
 
 
 @pytest.fixture
@@ -53,7 +24,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
 
 @pytest.fixture
 def board(line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[SerialBoard]:
-    monkeypatch.setattr(driver, "BOARD_OPEN_S", 0.02)
+    monkeypatch.setattr(outlet, "LINE_OPEN_S", 0.02)
     made = SerialBoard(str(line.path))
     yield made
     made.close()
@@ -96,7 +67,7 @@ def test_a_board_that_was_unplugged_is_opened_again_and_told_the_newest(board: S
 def test_a_board_that_is_not_there_stops_nobody_and_is_missed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(driver, "BOARD_OPEN_S", 0.01)
+    monkeypatch.setattr(outlet, "LINE_OPEN_S", 0.01)
     made = SerialBoard(str(tmp_path / "none"))
     for _ in range(20):
         made.show(PAID)
@@ -107,7 +78,7 @@ def test_a_board_that_is_not_there_stops_nobody_and_is_missed_once(
 def test_a_board_that_stops_reading_stops_nobody(
     board: SerialBoard, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "BOARD_WRITE_S", 0.02)
+    monkeypatch.setattr(outlet, "LINE_WRITE_S", 0.02)
     for _ in range(2000):
         board.show(PAID)
     assert line.read_until(b"L GREEN check")

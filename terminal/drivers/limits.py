@@ -39,11 +39,47 @@ CLOCK_STEP_S = 1.0
 BOARD_LINES = 4
 """Signals that wait for the board: it shows one at a time, and riders follow each other slower than it reads."""
 
-BOARD_WRITE_S = 0.5
-"""A healthy board takes 100 bytes within 0.1 s even at 9600 baud; pyserial's default is to wait for ever."""
+LINE_WRITE_S = 0.5
+"""A healthy device takes 100 bytes within 0.1 s even at 9600 baud; pyserial's default is to wait for ever."""
 
-BOARD_OPEN_S = 1.0
-"""Time between two tries to open a board that was unplugged."""
+LINE_OPEN_S = 1.0
+"""Time between two tries to open a serial device that was unplugged."""
 
 VOICE_S_MAX = 10.0
 """No announcement is longer; a player that still runs hangs."""
+
+DISPLAY_LINES = 2
+"""Texts that wait for the customer display: only the newest is true."""
+
+INLET_READ_S = 0.1
+"""A read of a serial line waits no longer: a stop is heard, and silence is counted in these steps."""
+
+SCAN_CHARS_MAX = 64
+"""A barcode; what is longer is noise or another device on the port."""
+
+SCAN_SILENCE_S = 0.1
+"""A scanner sends a code in one go: a rest that waits longer for its end is half a code, and is dropped."""
+
+NMEA_CHARS_MAX = 120
+"""A sentence has 82 characters; some receivers write longer ones of their own."""
+
+FIX_S_MAX = 10.0
+"""An older position says where the bus was: receivers tell it once a second."""
+
+PRINT_CHUNK_BYTES = 512
+"""Written at a time, each within LINE_WRITE_S: half a second at 9600 baud; a whole receipt takes longer."""
+
+PRINT_WRITE_S = 2.0
+"""A printer that takes no chunk within this is stuck (paper out with flow control)."""
+
+PRINT_JOBS = 8
+"""Receipts that wait for the printer; more customers have left without theirs, and the records are safe."""
+
+PRINT_KEPT_S = 300.0
+"""A receipt that could not be printed is printed late within this; then nobody stands there for it."""
+
+STATUS_S = 5.0
+"""Time between two questions to an idle printer: a paper end is seen before the next customer."""
+
+STATUS_ANSWER_S = 0.5
+"""A printer answers DLE EOT within some ms even while it prints; silence is no answer, not "all well"."""
