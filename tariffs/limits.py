@@ -57,6 +57,15 @@ JUNK_NUMBERS_MAX = 1_000
 HOT_LEVELS_MAX = 100
 """The hot list's level has two digits (docs/cards.md, "Back-office files")."""
 
+LENDING_EDITIONS_MAX = 50
+"""Editions of a library's lending rules: it changes them once a year at most."""
+
+BLOCKED_READERS_MAX = 200_000
+"""Blocked readers of a city's libraries: a tenth of all readers is noise, and the list lies in memory."""
+
+STOP_METRES_MAX = 60
+"""A bus stands within this of its stop's post, receiver error included; stops of one line are 300 m apart and more."""
+
 TAPS_MAX = 50
 """Taps of one card in one ride: a school class; the card's record counts to 255."""
 
@@ -74,12 +83,3 @@ VALUE_SHOWN_MAX = 60
 
 NOTES_MAX = 12
 """Rows that did not match, told for one step of an explanation: a screen of them; the rest is counted."""
-
-LENDING_EDITIONS_MAX = 50
-"""Editions of a library's lending rules: it changes them once a year at most."""
-
-BLOCKED_READERS_MAX = 200_000
-"""Blocked readers of a city's libraries: a tenth of all readers is noise, and the list lies in memory."""
-
-STOP_METRES_MAX = 60
-"""A bus stands within this of its stop's post, receiver error included; stops of one line are 300 m apart and more."""
