@@ -43,7 +43,7 @@ class Shelf:
             return State()
         try:
             return _decoder.decode(read_file(self._state, SHELF_STATE_BYTES_MAX))
-        except msgspec.DecodeError as wrong:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             zh, en = f"损坏：{wrong}", f"damaged: {wrong}"
             zh_do, en_do = "删除此文件后重新装入票价包", "remove this file and load the packs again"
             raise ConfigError(str(self._state), zh, en, zh_do, en_do) from wrong

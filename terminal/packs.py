@@ -51,7 +51,7 @@ def load_pack(configuration: Configuration, profiles: Sequence[Profile], good: L
 
     Without `good` nothing is written and nothing stands in for a damaged one. Raises ConfigError.
     """
-    place = configuration.tariff.pack
+    place = _place_in_force(configuration)
 
     def read() -> dict[str, bytes]:
         return _files_in_force(configuration)
@@ -66,6 +66,16 @@ def _files_in_force(configuration: Configuration) -> dict[str, bytes]:
     shelf = shelf_of(configuration)
     active = shelf.state().active
     return shelf.files(active) if active else load_pack_files(configuration.tariff.pack)
+
+
+def _place_in_force(configuration: Configuration) -> str:
+    """Where the pack in force came from, for a message."""
+    shelf = shelf_of(configuration)
+    try:
+        active = shelf.state().active
+    except ConfigError:  # the one who reads the files will say so
+        active = None
+    return f"{shelf.folder}: {active.version}" if active else configuration.tariff.pack
 
 
 def is_another(configuration: Configuration, version: str, files: Mapping[str, bytes]) -> bool:

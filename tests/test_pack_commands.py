@@ -1,8 +1,10 @@
 """The pack commands refuse what must not take force, say why and what to do, and leave the device as it was."""
 
 import json
+import sqlite3
 import sys
 import zipfile
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from terminal import cli
 from terminal.commands import packs as commands
 from terminal.commands.device import PID
 from terminal.packs import shelf_of
+from tests.bus import Bus, card
 from tests.test_pack import edited, pack_files
 
+NUMBER = "31400000000000000001"
 TODAY = date(2026, 11, 24)
 NEW = edited("pack.toml", '"jiaxing-2022.1"', '"jiaxing-2026.11"')
 LATER = {**NEW, "pack.toml": NEW["pack.toml"].replace(b"{ value = 2022-01-01", b"{ value = 2026-12-01")}
@@ -153,6 +157,20 @@ def test_a_comparison_is_a_value_for_a_program_and_conserves_the_fen(device: Pat
     for name in ("fen_old", "fen_new"):
         assert total[name] == sum(group[name] for group in groups) > 0
     assert total["fen_new"] > total["fen_old"]
+
+
+def test_a_damaged_journal_is_told_with_its_row(device: Path) -> None:
+    bus = Bus(device / "bus")
+    bus.tap(card(1))
+    bus.journal.snapshot(device / "snapshot.db")
+    assert "1 taps" in smk("pack", "diff", "builtin:jiaxing", "builtin:jiaxing", "--journal", "snapshot.db")
+    assert "was taken: 1.00" in smk("fare", "explain", "builtin:jiaxing", "--journal", "snapshot.db", "--card", NUMBER)
+    with closing(sqlite3.connect("snapshot.db")) as connection, connection:
+        connection.execute("DROP TRIGGER row_never_changes")
+        connection.execute("UPDATE row SET raw = CAST('{}' AS BLOB) WHERE seq = 1")
+    said = smk("pack", "diff", "builtin:jiaxing", "builtin:jiaxing", "--journal", "snapshot.db", status=1)
+    assert "snapshot.db, row 1" in said
+    assert "needs --card" in smk("fare", "explain", "builtin:jiaxing", "--journal", "snapshot.db", status=1)
 
 
 def test_without_the_plotting_library_the_command_says_what_to_install(

@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,6 +152,21 @@ def test_a_damaged_state_is_told_with_what_to_do(kept: Shelf) -> None:
     for damaged in (b"{", b"[]", b'{"active":1}', b"\xff"):
         (kept.folder / "state.json").write_bytes(damaged)
         assert "remove this file" in error_of(kept.state).en_do
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=3)), max_size=5), st.integers(0, 400))
+def test_any_damage_to_the_state_is_a_state_or_an_error(changes: list[tuple[int, bytes]], length: int) -> None:
+    whole = msgspec.json.encode(loaded("a", "b").ordered("b", TODAY).switched(edition("a")))
+    with tempfile.TemporaryDirectory() as folder:
+        damaged = bytearray(whole)
+        for place, raw in changes:
+            damaged[place : place + len(raw)] = raw
+        for content in (bytes(damaged), bytes(damaged[:length]), b"[" * length):
+            (Path(folder) / "state.json").write_bytes(content)
+            try:
+                assert isinstance(Shelf(Path(folder)).state(), State)
+            except ConfigError as wrong:
+                assert wrong.zh and wrong.en_do
 
 
 def test_copies_that_nothing_names_are_removed(kept: Shelf) -> None:
