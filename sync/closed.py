@@ -65,7 +65,7 @@ class Closed:
 def closed(path: Path) -> Iterator[Closed]:
     """Read the journal at `path`; one that is open or was not closed cleanly is refused. Raises JournalError."""
     with contextlib.closing(connect_closed(path)) as connection, speaking(path):
-        identity = identity_of(connection, path)
+        identity = identity_of(connection, path, to_read=True)
         if identity is None:
             raise WrongJournal(f"{path} is empty")
         yield Closed(path, connection, identity)

@@ -87,8 +87,7 @@ class Journal:
         self._head = last.head if last else GENESIS
         self._written = read_numbers(connection, path, self._last_seq)
         self._whole = Whole(path, connection, self._archive, self._written.archived)
-        self._drafts, self._written_drafts = recall.drafts(connection, self._written.drafts)
-        self._now = recall.counted_on(connection, self._written)
+        self._now, self._drafts, self._written_drafts = recall.counted(connection, self._written)
         self._oldest: tuple[int, str] = (0, "")
         with contextlib.suppress(JournalFull):  # the first draft will say so
             self._reserve.ensure()
@@ -193,7 +192,7 @@ class Journal:
     def open_drafts(self, card: str) -> list[Draft]:
         """The card's drafts that a visit may still heal, oldest first, those closed unhealed among them."""
         with self._lock:
-            return [draft for draft in self._drafts.values() if draft.held.card == card]
+            return self._drafts.of(card)
 
     def open_bills(self) -> list[Row]:
         """Every BILL_HELD row without an outcome, oldest first: nobody here knows whether it stands."""

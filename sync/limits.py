@@ -36,6 +36,9 @@ CHECKPOINT_PAGES_MAX = 16_000
 VERIFY_ROWS = 500
 """Rows checked under the lock at a time while a journal is verified: a tap waits some milliseconds at most."""
 
+SALVAGE_BLOCK = 4_096
+"""What is read at a time from a damaged disk: a bad sector costs its own block and no more."""
+
 RETAINED_ROWS = 60_000
 """Rows that stay in the journal at least: three weeks of a busy bus, the record store of Shanghai's validators."""
 

@@ -1,5 +1,6 @@
 """What the journal remembers of a card and of a debit, read through its indexes."""
 
+from collections import UserDict
 from typing import NamedTuple
 
 import apsw
@@ -17,6 +18,31 @@ class Draft(NamedTuple):
     row: Row
     held: Held
     greyed: bool
+
+
+class Drafts(UserDict[int, Draft]):
+    """Drafts by the number of their HELD row, in that order; a card's are found without looking at the others'."""
+
+    def __init__(self) -> None:
+        self._cards: dict[str, set[int]] = {}
+        super().__init__()
+
+    def __setitem__(self, seq: int, draft: Draft) -> None:
+        """Open a draft, or change it."""
+        self._cards.setdefault(draft.held.card, set()).add(seq)
+        super().__setitem__(seq, draft)
+
+    def __delitem__(self, seq: int) -> None:
+        """Close a draft."""
+        card = self.data[seq].held.card
+        self._cards[card].discard(seq)
+        if not self._cards[card]:
+            del self._cards[card]
+        super().__delitem__(seq)
+
+    def of(self, card: str) -> list[Draft]:
+        """The card's drafts, oldest first."""
+        return [self.data[seq] for seq in sorted(self._cards.get(card, ()))]
 
 
 class Recalled(NamedTuple):
@@ -126,34 +152,36 @@ def open_loans(connection: apsw.Connection) -> list[Row]:
     return [decoded(raw) for (raw,) in found]
 
 
-def drafts(connection: apsw.Connection, through: int) -> tuple[dict[int, Draft], dict[int, bool]]:
-    """Every draft that may still be healed, by the number of its HELD row; and `greyed` of each as the table has it.
+class Counted(NamedTuple):
+    """What the numbers and the table of drafts tell, with the rows after number `drafts` taken into it.
 
-    The table holds the drafts of the rows up to number `through`; the rows after it tell the rest. Raises
-    DamagedJournal.
+    `drafts`: every draft that may still be healed, by the number of its HELD row; `written`: `greyed` of each as the
+    table has it.
     """
-    found: dict[int, Draft] = {}
+
+    numbers: Numbers
+    drafts: Drafts
+    written: dict[int, bool]
+
+
+def counted(connection: apsw.Connection, numbers: Numbers) -> Counted:
+    """Read the table of drafts and go through the rows after it, each once. Raises DamagedJournal."""
+    drafts = Drafts()
     for seq, greyed in connection.execute("SELECT held, greyed FROM draft ORDER BY held"):
         row = row_at(connection, seq)
         if row is None or not isinstance(row.event, Held):
             raise DamagedJournal(f"draft {seq} names no HELD row: verify the journal, enrol a new one")
-        found[seq] = Draft(row, row.event, bool(greyed))
-    written = {seq: draft.greyed for seq, draft in found.items()}
-    for (raw,) in connection.execute("SELECT raw FROM row WHERE seq > ? ORDER BY seq", (through,)):
-        follow(found, decoded(raw))
-    return found, written
-
-
-def counted_on(connection: apsw.Connection, written: Numbers) -> Numbers:
-    """The numbers as the rows after number `drafts` make them."""
-    signalled, fen, synced = written.signalled, written.total_fen, written.synced
-    for seq, raw, more, told in connection.execute(
-        "SELECT seq, raw, fen, signalled FROM row WHERE seq > ? ORDER BY seq", (written.drafts,)
-    ):
+        drafts[seq] = Draft(row, row.event, bool(greyed))
+    written = {seq: draft.greyed for seq, draft in drafts.items()}
+    signalled, fen, synced = numbers.signalled, numbers.total_fen, numbers.synced
+    later = "SELECT raw, fen, signalled FROM row WHERE seq > ? ORDER BY seq"
+    for raw, more, told in connection.execute(later, (numbers.drafts,)):
+        row = decoded(raw)
+        follow(drafts, row)
         signalled, fen = max(signalled, told), fen + more
-        if decoded(raw).clock == "synced":
-            synced = seq
-    return written._replace(signalled=signalled, total_fen=fen, synced=synced)
+        if row.clock == "synced":
+            synced = row.seq
+    return Counted(numbers._replace(signalled=signalled, total_fen=fen, synced=synced), drafts, written)
 
 
 RETIRE = """
@@ -167,7 +195,7 @@ DELETE FROM row WHERE seq < ? AND coalesce(held, seq) NOT IN (SELECT held FROM d
 """Removes the rows before a border that lie in the archive, but those that a visit may still ask for."""
 
 
-def follow(drafts: dict[int, Draft], row: Row) -> None:
+def follow(drafts: Drafts, row: Row) -> None:
     """Take the next row into the drafts: HELD opens one, an outcome closes it, one closed unhealed stays."""
     event = row.event
     if isinstance(event, Held):
@@ -179,7 +207,7 @@ def follow(drafts: dict[int, Draft], row: Row) -> None:
         drafts.pop(event.held, None)
 
 
-def draft_changes(written: dict[int, bool], drafts: dict[int, Draft]) -> list[tuple[str, tuple[int, ...]]]:
+def draft_changes(written: dict[int, bool], drafts: Drafts) -> list[tuple[str, tuple[int, ...]]]:
     """What makes the table of drafts, as it was written (number to `greyed`), say what `drafts` says."""
     closed = [("DELETE FROM draft WHERE held = ?", (seq,)) for seq in written.keys() - drafts.keys()]
     return closed + [

@@ -22,7 +22,7 @@ from sync.errors import (
     WrongJournal,
 )
 from sync.limits import EPOCH_MAX, SERIAL_MAX, SQLITE_VERSION_MIN
-from sync.tables import APPLICATION_ID, SCHEMA_VERSION, TABLES, UP
+from sync.tables import APPLICATION_ID, SALVAGED_ID, SCHEMA_VERSION, TABLES, UP
 
 Trouble = apsw.Error | UnicodeDecodeError
 TROUBLES = (apsw.Error, UnicodeDecodeError)
@@ -117,12 +117,14 @@ def raise_schema(connection: apsw.Connection, to: int) -> None:
         connection.execute(f"PRAGMA user_version={before + 1}")
 
 
-def identity_of(connection: apsw.Connection, path: Path) -> Identity | None:
+def identity_of(connection: apsw.Connection, path: Path, to_read: bool = False) -> Identity | None:
     """Whose journal this is; None for an empty file. Raises WrongJournal."""
     application, version = connection.pragma("application_id"), connection.pragma("user_version")
     if application == 0 and version == 0 and not list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")):
         return None
-    if application != APPLICATION_ID:
+    if application == SALVAGED_ID and not to_read:
+        raise WrongJournal(f"{path} was salvaged and has holes: it can be read, but no device goes on with it")
+    if application not in (APPLICATION_ID, SALVAGED_ID):
         raise WrongJournal(f"{path} is another program's database: move it aside")
     if not 1 <= version <= SCHEMA_VERSION:
         raise WrongJournal(

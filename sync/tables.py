@@ -9,6 +9,7 @@
 import apsw
 
 APPLICATION_ID = 0x534D4B4A  # "SMKJ"
+SALVAGED_ID = 0x534D4B53  # "SMKS": what was found of a journal, with holes; for reading, never for a device
 SCHEMA_VERSION = 2
 
 _BILLS = "CREATE INDEX row_bill ON row(seq) WHERE kind = 'BILL_HELD'"

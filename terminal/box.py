@@ -1,7 +1,7 @@
 """The composition root: a whole device from its configuration. It alone names concrete drivers."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +25,7 @@ from sync.worker import Worker
 from tariffs.pack import Pack
 from terminal import identity
 from terminal.desk import Desk
+from terminal.drivers import watchdog
 from terminal.drivers.clock import SystemClock
 from terminal.faces.fan import Fan
 from terminal.faces.table import load_signals
@@ -74,10 +75,16 @@ class Box:
         self.journal.close()
 
 
-def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool = False) -> Box:
+def build(
+    configuration: Configuration,
+    faces: Sequence[Face] = (),
+    plain: bool = False,
+    environment: MutableMapping[str, str] | None = None,
+) -> Box:
     """Build the device; `faces` stand beside those that are configured. The loop opens the readers.
 
-    `plain`: a configured console writes one line an event, also on a terminal.
+    `plain`: a configured console writes one line an event, also on a terminal. `environment`: of a process that a
+    service manager may watch.
 
     Raises ConfigError (pack, hot list, identity), BadProfile, JournalError: each says what to do.
     """
@@ -88,7 +95,8 @@ def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool 
     clock = SystemClock()
     journal = Journal.open(data / JOURNAL, whose, clock.boot_id)
     last = journal.row(journal.last_seq)
-    clock = SystemClock(datetime.fromisoformat(last.at) if last else None)
+    synced = journal.last_synced
+    clock = SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
 
     def alarm(what: str, detail: str) -> None:
         try:
@@ -101,17 +109,23 @@ def build(configuration: Configuration, faces: Sequence[Face] = (), plain: bool 
         worker = Worker(journal, Link(configuration.sync.backend), lambda versions: None, alarm)
     _tell(alarm, pack, hot_list)
     signals = load_signals()
+    manager, watched_s = watchdog.from_environment({} if environment is None else environment)
+    shown = (*configured_faces(configuration, plain), manager, *faces)
+    face = Fan(shown, lambda what, why: log.error("%s: %s", what, why))
+    pulse = watchdog.DiskPulse(data) if watched_s else None
+    lags = {"face": face.lag_s} | ({"disk": pulse.lag_s} if pulse else {})
     plugs = Plugs(
         open_reader=lambda: open_reader(configuration),
         open_slot=lambda: open_slot(configuration),
         clock=clock,
-        face=Fan((*configured_faces(configuration, plain), *faces), lambda what, why: log.error("%s: %s", what, why)),
+        face=face,
         signal=lambda outcome: told(signals, outcome),
         status=lambda device: status(device, worker),
         on_tap=worker.wake if worker else lambda: None,
         on_idle=lambda day: turn.look(day),
         software=software(),
         sqlite=apsw.sqlite_lib_version(),
+        alive=watchdog.Watchdog(manager, watched_s, lags).turn,
     )
     desk = Desk(journal, configuration, hot_list.value, clock.read())
     device = Device(configuration, profiles, Tables(pack.value, hot_list.value), desk, plugs)

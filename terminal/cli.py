@@ -7,6 +7,9 @@ import click
 COMMANDS = {
     "run": "device:run",
     "enrol": "device:enrol",
+    "install": "appliance:install",
+    "uninstall": "appliance:uninstall",
+    "selftest": "selftest:selftest",
     "card": "chips:card",
     "psam": "chips:psam",
     "social": "social:social",

@@ -58,6 +58,7 @@ class Plugs:
     on_idle: Callable[[date], None]
     software: str
     sqlite: str
+    alive: Callable[[], None] = lambda: None
 
 
 class Device:
@@ -126,6 +127,7 @@ class Device:
 
     def step(self, stop: threading.Event) -> bool:
         """One round. True: a card was served, look again at once."""
+        self.plugs.alive()
         self._read_mail()
         if self.mode is Mode.CLOSED and time.monotonic() >= self._next_mend:
             self.mend()
@@ -220,10 +222,11 @@ class Device:
         assert self._reader is not None
         while not stop.is_set():
             while card.present() and not stop.wait(poll_s):
-                pass
+                self.plugs.alive()
             gone = time.monotonic()
             self.desk.remember(outcome, self.plugs.clock.read().mono_ms)
             while not stop.is_set():
+                self.plugs.alive()
                 try:
                     found = self._reader.poll()
                 except ReaderLost as lost:
@@ -274,6 +277,7 @@ class Device:
         self.plugs.face.idle(self.plugs.status(self))
 
     def _try(self, what: str, open_it: Callable[[], None], needed: bool) -> None:
+        self.plugs.alive()
         if not needed:
             return
         try:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -138,6 +138,15 @@ class Face(Protocol):
 
     def close(self) -> None:
         """Switch off."""
+        ...
+
+
+@runtime_checkable
+class Advancing(Protocol):
+    """A part that works in a thread of its own; the watchdog asks how long one piece of work has taken it."""
+
+    def lag_s(self) -> float:
+        """Seconds since it began what it works on; 0 when it waits for work."""
         ...
 
 

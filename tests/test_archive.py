@@ -14,6 +14,8 @@ from sync.closed import read_closed
 from sync.errors import JournalError
 from sync.events import (
     UNHEALED,
+    BillDone,
+    BillHeld,
     LoanAsked,
     LoanClosed,
     LoanSent,
@@ -22,6 +24,7 @@ from sync.events import (
     SignOff,
     SignOn,
 )
+from sync.events.bill import Evidence, ListState, Sums
 from sync.journal import Journal
 from tests import journals
 from tests.aged import BEGAN, TORN, age, card
@@ -116,6 +119,32 @@ def test_open_drafts_with_their_outcomes_locks_and_the_last_duty_stay_until_they
     assert in_table(again) == left - 3, "the two drafts and the outcome are in the archive alone"
     assert again.unsent() == (0, 0, "") and again.row(greyed)
     again.close()
+
+
+def bill(seq: int) -> BillHeld:
+    """An invented bill."""
+    unknown = ListState(0, -1)
+    evidence = Evidence("0", "demo", "", False, unknown, unknown, unknown, unknown, 0, 0)
+    words = (f"operation-{seq:010}", "", "", "person-1", "H33040200001", "0001", AT, "310", "11")
+    return BillHeld(*words, False, evidence, Sums(), "sealed")
+
+
+def test_an_open_bill_stays_until_it_is_closed(path: Path) -> None:
+    aged = Journal.open(path, IDENTITY, "boot")
+    paid, open_ = (aged.hold(bill, AT, "rtc", 0).seq for _ in range(2))
+    keep(aged, BillDone(paid, f"operation-{paid:010}", "offline"))
+    for _ in range(200):
+        keep(aged, refused())
+    aged.acknowledge(aged.last_seq)
+    assert archive_all(aged) == 103
+    again = reopened(aged)
+    assert [row.seq for row in again.open_bills()] == [open_]
+    assert in_table(again) == 102, "the bill, the row at the border, and a hundred"
+    again.close()
+    other = apsw.Connection(str(path))
+    with pytest.raises(apsw.ConstraintError, match="no row goes"):
+        other.execute("DELETE FROM row WHERE seq = ?", (open_,))
+    other.close()
 
 
 def test_a_running_shift_stays_whole(path: Path) -> None:

@@ -30,8 +30,10 @@ class World:
         self.asked += 1
         return self.trust
 
-    def clock(self, floor: datetime | None = None) -> SystemClock:
-        return SystemClock(floor, wall=lambda: self.wall_s, mono_ms=lambda: self.mono_ms, trust=self.judge)
+    def clock(self, floor: datetime | None = None, synced_floor: datetime | None = None) -> SystemClock:
+        return SystemClock(
+            floor, synced_floor, wall=lambda: self.wall_s, mono_ms=lambda: self.mono_ms, trust=self.judge
+        )
 
 
 def test_a_reading_is_the_wall_time_of_china_with_its_trust() -> None:
@@ -55,7 +57,7 @@ def test_the_trust_is_looked_up_once_a_second_not_at_each_tap() -> None:
 @pytest.mark.parametrize("trust", list(ClockTrust))
 def test_a_clock_behind_the_last_record_counts_on_from_it(trust: ClockTrust) -> None:
     world = World(datetime(1970, 1, 1, tzinfo=UTC), trust)
-    clock = world.clock(floor=NOON)
+    clock = world.clock(floor=NOON, synced_floor=NOON)
     first = clock.read()
     world.pass_s(90)
     second = clock.read()
@@ -83,9 +85,11 @@ def test_a_step_back_is_not_followed() -> None:
     assert (moment.at, moment.trust) == (NOON + timedelta(seconds=10), ClockTrust.RESTORED)
 
 
-def test_a_clock_wrong_in_the_future_comes_back_when_it_is_synchronised_but_not_behind_the_floor() -> None:
+def test_a_clock_wrong_in_the_future_comes_back_when_it_is_synchronised_but_not_behind_a_synchronised_record() -> (
+    None
+):
     world = World(NOON + timedelta(days=1500), ClockTrust.RTC)
-    clock = world.clock(floor=NOON)
+    clock = world.clock(floor=NOON, synced_floor=NOON)
     clock.read()
     world.pass_s(10)
     world.wall_s, world.trust = (NOON + timedelta(days=1)).timestamp(), ClockTrust.SYNCED
@@ -99,13 +103,12 @@ steps = st.tuples(st.integers(0, 10_000), st.floats(-1e6, 1e6), st.sampled_from(
 
 
 @given(st.lists(steps, max_size=20))
-def test_no_reading_is_behind_the_floor_nor_behind_an_equally_trusted_one(
+def test_no_reading_is_behind_the_last_record_nor_a_synchronised_one_behind_a_synchronised_one(
     moves: list[tuple[int, float, ClockTrust]],
 ) -> None:
     world = World()
-    clock = world.clock(floor=NOON)
-    last = clock.read()
-    synced = world.trust is ClockTrust.SYNCED
+    clock = world.clock(floor=NOON, synced_floor=NOON)
+    last = synced = clock.read()
     for passed_ms, step_s, trust in moves:
         world.pass_s(passed_ms / 1000)
         world.wall_s += step_s
@@ -113,9 +116,22 @@ def test_no_reading_is_behind_the_floor_nor_behind_an_equally_trusted_one(
         world.trust = trust
         moment = clock.read()
         assert moment.at >= NOON
-        if synced or trust is not ClockTrust.SYNCED:
+        if trust is ClockTrust.SYNCED:
+            assert moment.at >= synced.at
+            synced = moment
+        else:
             assert moment.at >= last.at
-        last, synced = moment, trust is ClockTrust.SYNCED
+        last = moment
+
+
+def test_records_that_a_wrong_battery_clock_wrote_years_ahead_do_not_hold_a_synchronised_one() -> None:
+    years = NOON + timedelta(days=1500)
+    world = World(NOON + timedelta(hours=1))
+    moment = world.clock(floor=years, synced_floor=NOON).read()
+    assert (moment.at, moment.trust) == (NOON + timedelta(hours=1), ClockTrust.SYNCED)
+    world.trust = ClockTrust.RTC
+    moment = world.clock(floor=years, synced_floor=NOON).read()
+    assert (moment.at, moment.trust) == (years, ClockTrust.RESTORED), "who is not sure stays behind no record"
 
 
 def test_the_real_clock_reads() -> None:

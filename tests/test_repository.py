@@ -24,7 +24,8 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 # Pure modules in rooms that are not pure as a whole, as apdu and tariffs are.
 PURE_MODULES = (
-    *(f"sync.{name}" for name in ("record", "batch", "session", "retry", "settlement", "issuer_files", "reconcile")),
+    *(f"sync.{name}" for name in ("record", "corrected", "batch", "session", "retry", "settlement", "issuer_files")),
+    "sync.reconcile",
     *(f"config.{name}" for name in ("editions", "model", "parse", "hotlist")),
     *(f"terminal.{name}" for name in ("tap", "translate", "duty", "mode", "signal", "report")),
     *(f"terminal.whatif.{name}" for name in ("cast", "changes", "journal", "pairs", "replay", "report")),

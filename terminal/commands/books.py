@@ -4,12 +4,15 @@ import json
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.errors import JournalError
 from terminal.commands.say import answer, as_json, counted, fail, speaking
+
+if TYPE_CHECKING:
+    from sync.salvage import Salvage
 
 journal_file = click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -48,12 +51,77 @@ def journal_verify(path: Path, as_json: bool) -> None:
 def journal_show(path: Path, card: str | None, last: int, as_json: bool) -> None:
     """List rows: number, time, kind, and what they hold."""
     from sync.closed import closed
+    from sync.corrected import true_times
     from sync.record import decode
 
     with closed(path) as journal:
         found = journal.of_card(card, last) if card is not None else journal.rows(max(journal.last - last, 0))
-        rows = [json.loads(stored.raw) for stored in found if decode(stored.raw)]
+        raws = [stored.raw for stored in found]
+    true = true_times(map(decode, raws))
+    rows: list[dict[str, Any]] = [json.loads(raw) for raw in raws]
+    for row in rows:
+        if row["seq"] in true:
+            row["true_at"] = true[row["seq"]]
     answer(rows, as_json, lambda: [_row_line(row) for row in rows])
+
+
+@journal.command("salvage")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--to", "target", type=click.Path(path_type=Path), help="Write what was found to this new file.")
+@as_json
+@speaking
+def journal_salvage(source: Path, target: Path | None, as_json: bool) -> None:
+    """Read what can be read of SOURCE, a journal's file or a data directory, on a removed or damaged disk.
+
+    Names every missing row by its number; exit status 1 when one is missing. The source is not changed. A result that
+    is whole can go into a device as DATA/journal.db, with DATA/identity.json; another can be read (smk journal show).
+    """
+    from sync import salvage
+
+    parts = [salvage.read_source(path) for path in salvage.sources(source)]
+    rows = (stored for part in parts for stored in salvage.found_in(part))
+    expected = sum(len(part.database) + len(part.wal) for part in parts) // salvage.ROW_BYTES
+    found = counted(rows, expected, "读取 reading", not as_json)
+    result = salvage.salvaged(found, salvage.acknowledged_in(parts[-1]), sum(part.unread for part in parts))
+    if target is not None:
+        salvage.write(target, result)
+    shown = {
+        **result.identity._asdict(),
+        "rows": len(result.rows),
+        "last": result.rows[-1].seq,
+        "missing": result.missing,
+        "missing_unsent": result.missing_unsent,
+        "alone": result.alone,
+        "acknowledged": result.acknowledged,
+        "unread_bytes": result.unread,
+        "whole": result.whole,
+    }
+    answer(shown, as_json, lambda: _salvage_lines(result))
+    if not result.whole:
+        sys.exit(1)
+
+
+def _salvage_lines(result: "Salvage") -> list[str]:
+    whose, last = result.identity, result.rows[-1].seq
+    known = "?" if result.acknowledged is None else str(result.acknowledged)
+    lines = [
+        f"终端 terminal {whose.terminal}, epoch {whose.epoch}: 找到 found {len(result.rows)} rows, 1 … {last}",
+        f"后台已确认至 · the backend has the rows up to: {known}",
+    ]
+    lines += [f"缺失 · missing: {_numbers(gap)}" for gap in result.missing]
+    lines += [f"缺失且未上传 · missing and never sent, money: {_numbers(gap)}" for gap in result.missing_unsent]
+    if result.alone:
+        lines.append(f"无法由链核对 · not confirmed by the chain: {', '.join(map(str, result.alone))}")
+    if result.unread:
+        lines.append(f"磁盘读不出 · not given by the disk: {result.unread} bytes")
+    if result.others:
+        lines.append(f"另有他期或残留的记录 · rows of other epochs, or taken back: {result.others}")
+    lines.append(f"{last} 之后的记录无从得知 · what came after row {last} cannot be known here: ask the backend")
+    return [*lines, "完整 · whole" if result.whole else "不完整 · not whole"]
+
+
+def _numbers(gap: tuple[int, int]) -> str:
+    return str(gap[0]) if gap[0] == gap[1] else f"{gap[0]}-{gap[1]}"
 
 
 @journal.command("migrate")
@@ -81,8 +149,10 @@ def _row_line(row: dict[str, Any]) -> str:
     kind, number = event.pop("kind"), event.pop("card", "")
     event.pop("service", None)
     event.pop("cached", None)
+    corrected = f" → {row['true_at'][:19]}" if "true_at" in row else ""
     shown = " ".join(f"{name}={value}" for name, value in event.items() if value not in ("", None))
-    return f"{row['seq']:>6} {row['at'][:19]} {kind:10} {'…' + number[-6:] if number else '':8} {shown[:120]}"
+    card = f"…{number[-6:]}" if number else ""
+    return f"{row['seq']:>6} {row['at'][:19]}{corrected} {kind:10} {card:8} {shown[:120]}"
 
 
 @click.command(short_help="The end-of-shift report.")

@@ -1,7 +1,9 @@
 """Commands that run a device: run, enrol."""
 
+import faulthandler
 import logging
 import os
+import pwd
 import signal
 import threading
 from pathlib import Path
@@ -38,16 +40,18 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
     """
     from terminal import box
 
+    faulthandler.enable()  # what a watchdog ends tells where it hung
     level = logging.ERROR if quiet else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     file = Path(configuration)
-    loaded = load_configuration(file, LastGood(file.absolute().parent / GOOD / file.name))
+    loaded = load_configuration(file, LastGood(kept_copies(file)))
     if loaded.alarm:
         log = logging.getLogger(__name__)
         log.error("%s: %s", loaded.alarm, loaded.trouble)
-        log.error("用上次有效的配置继续 · going on with the last good copy of %s, in %s", file.name, GOOD)
+        log.error("用上次有效的配置继续 · going on with the last good copy of %s, in %s", file.name, kept_copies(file))
     data = Path(loaded.value.terminal.data)
-    built = box.build(loaded.value, plain=plain)
+    as_the_owner(data)
+    built = box.build(loaded.value, plain=plain, environment=os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -61,6 +65,15 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
     finally:
         (data / PID).unlink(missing_ok=True)
         built.close()
+
+
+def kept_copies(file: Path) -> Path:
+    """Where the configuration's last good copies lie: in the service's own directory, else beside the configuration.
+
+    systemd names that directory; the configuration may lie on a file system that is read-only.
+    """
+    own = os.environ.get("STATE_DIRECTORY")
+    return Path(own, "good", "configuration") if own else file.absolute().parent / GOOD / file.name
 
 
 def _reload(built: Any, configuration: str) -> None:
@@ -83,6 +96,20 @@ def is_running(configuration: Configuration) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def as_the_owner(data: Path) -> None:
+    """Refuse to write as root into a directory that belongs to the terminal's user: it could not go on with the files.
+
+    Ends the command.
+    """
+    if os.geteuid() != 0 or not data.exists() or (owner := data.stat().st_uid) == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    fail(f"{data} 属于用户 {name} · belongs to {name}: sudo -u {name} smk …")
 
 
 def _snapshot(built: Any, data: Path) -> None:
@@ -115,6 +142,7 @@ def enrol(configuration: str, as_json: bool) -> None:
     if not loaded.sync.backend:
         fail("[sync] backend 未配置 · no backend is configured: set [sync] backend")
     data = Path(loaded.terminal.data)
+    as_the_owner(data)
     journal = data / box.JOURNAL
     found = _closed(journal)
     whose = identity.enrolled(data, loaded.terminal.number, loaded.sync.backend)

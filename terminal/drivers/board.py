@@ -39,6 +39,10 @@ class SerialBoard:
             self._idle = lines
             self._outlet.put(lines)
 
+    def lag_s(self) -> float:
+        """Seconds for which its line has been busy with one piece of work."""
+        return self._outlet.lag_s()
+
     def close(self) -> None:
         """Lamp off, line closed."""
         self._outlet.close(DARK)

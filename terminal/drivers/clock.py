@@ -40,28 +40,29 @@ class SystemClock:
     def __init__(
         self,
         floor: datetime | None = None,
+        synced_floor: datetime | None = None,
         *,
         wall: Callable[[], float] = time.time,
         mono_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
         trust: Callable[[], ClockTrust] = judge_trust,
     ) -> None:
-        """`floor`: the time of the last record (aware), which no reading goes behind. None: there is no record.
+        """`floor`: the time of the last record (aware), which no reading goes behind but a synchronised one.
 
-        A record that was written years ahead by a wrong battery clock is no floor: the caller passes the last one whose
-        time was trusted.
+        `synced_floor`: that of the last record with a synchronised time, which no reading at all goes behind: records
+        that a wrong battery clock wrote years ahead do not hold the device in that year for ever. None: no record.
         """
         self._wall, self._mono_ms, self._judge = wall, mono_ms, trust
-        self._floor_s = floor.timestamp() if floor is not None else 0.0
-        self._started_ms = self._last_ms = self._judge_at_ms = mono_ms()
-        self._last_s = self._floor_s
-        self._last_synced = False
+        self._synced_s = synced_floor.timestamp() if synced_floor is not None else 0.0
+        self._synced_ms = self._last_ms = self._judge_at_ms = mono_ms()
+        self._last_s = floor.timestamp() if floor is not None else 0.0
         self._trust = ClockTrust.UNKNOWN
         self.boot_id = _text(BOOT_ID)
 
     def read(self) -> Moment:
         """One reading. Time that went back is counted on from the last reading, or the floor, and is RESTORED.
 
-        A clock that was wrong in the future and is synchronised at last may step back, but not behind the floor.
+        A clock that was wrong in the future and is synchronised at last may step back, but not behind a synchronised
+        reading or record.
         """
         mono_ms = self._mono_ms()
         if mono_ms >= self._judge_at_ms:
@@ -69,15 +70,15 @@ class SystemClock:
             self._judge_at_ms = mono_ms + CLOCK_JUDGED_MS
         wall_s, trust = self._wall(), self._trust
         synced = trust is ClockTrust.SYNCED
-        if synced and not self._last_synced:
-            earliest_s, last_s = self._floor_s + (mono_ms - self._started_ms) / 1000, self._floor_s
-        else:
-            earliest_s, last_s = self._last_s + (mono_ms - self._last_ms) / 1000, self._last_s
+        last_s, last_ms = (self._synced_s, self._synced_ms) if synced else (self._last_s, self._last_ms)
+        earliest_s = last_s + (mono_ms - last_ms) / 1000
         if wall_s >= earliest_s - CLOCK_STEP_S:
             at_s = max(wall_s, last_s)
         else:
             at_s, trust = earliest_s, ClockTrust.RESTORED
-        self._last_s, self._last_ms, self._last_synced = at_s, mono_ms, synced
+        self._last_s, self._last_ms = at_s, mono_ms
+        if synced:
+            self._synced_s, self._synced_ms = at_s, mono_ms
         return Moment(datetime.fromtimestamp(at_s, CHINA), trust, mono_ms)
 
 

@@ -42,6 +42,13 @@ BAD_PATH = "nfcpy cannot use this path; a udp port is a number without a name in
 DEAD_FIELD = "no simulated field answers there: start one with `smk virtual` · 模拟卡场没有运行"
 
 
+def usb_readers() -> list[tuple[int, int]]:
+    """USB vendor and product of each reader that nfcpy has a driver for."""
+    from nfc.clf.device import usb_device_map
+
+    return sorted(usb_device_map)
+
+
 class NoWire:
     """The wire of a card that speaks no APDUs."""
 

@@ -25,6 +25,10 @@ class CustomerDisplay:
             self._shown = data
             self._outlet.put(data)
 
+    def lag_s(self) -> float:
+        """Seconds for which its line has been busy with one piece of work."""
+        return self._outlet.lag_s()
+
     def close(self) -> None:
         """Dark."""
         self._outlet.close(RESET)

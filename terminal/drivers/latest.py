@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from time import monotonic
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,6 +15,7 @@ class Latest(Generic[T]):
         self._items: deque[T] = deque(maxlen=size)
         self._changed = threading.Condition()
         self._closed = False
+        self._taken_at: float | None = None
 
     def put(self, item: T) -> None:
         """Leave an item; after `close` it is dropped."""
@@ -25,10 +27,17 @@ class Latest(Generic[T]):
     def take(self, timeout_s: float | None = None) -> list[T]:
         """Wait for items and take all of them, oldest first. Empty: nothing came in time, or the mailbox is closed."""
         with self._changed:
+            self._taken_at = None
             self._changed.wait_for(lambda: self._items or self._closed, timeout_s)
             items = list(self._items)
             self._items.clear()
+            self._taken_at = monotonic()
             return items
+
+    def lag_s(self) -> float:
+        """Seconds for which whoever takes has not come back for more: it works on what it took, hangs, or is gone."""
+        taken_at = self._taken_at
+        return 0.0 if taken_at is None else monotonic() - taken_at
 
     def close(self) -> None:
         """Take no more items; what is in it can still be taken."""

@@ -3,6 +3,12 @@
 SILENCE_S_MAX = 0.300
 """A card that falls silent stalls the reader no longer than this (FWI up to 8): a rider waits behind it."""
 
+DISK_PULSE_S = 10.0
+"""Between two durable writes of the watchdog's few bytes: 35 MB of flash a day, a dead disk is known in a minute."""
+
+PULSE_BYTES = 16
+"""What they are: a number, written over itself, so that a full disk does not stop it."""
+
 RETRIES_MAX = 5
 """Repetitions of one block: a link that damages six frames in a row is a card on its way out."""
 

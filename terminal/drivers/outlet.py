@@ -46,6 +46,10 @@ class Outlet:
         """Leave bytes to be written; when too many wait the oldest are lost. Never waits."""
         self._mail.put(data)
 
+    def lag_s(self) -> float:
+        """Seconds for which its thread has been busy with one piece of work."""
+        return self._mail.lag_s()
+
     def close(self, last: bytes = b"") -> None:
         """Write `last` if the line takes it, and close."""
         self._mail.put(last)

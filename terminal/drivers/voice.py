@@ -51,6 +51,10 @@ class Voice:
     def idle(self, status: Status) -> None:
         """Let the last word be heard to its end."""
 
+    def lag_s(self) -> float:
+        """Seconds for which its thread has been busy with one piece of work."""
+        return self._mail.lag_s()
+
     def close(self) -> None:
         """Silence."""
         self._mail.close()

@@ -46,6 +46,10 @@ class Console:
         """Show the device's state."""
         self._mail.put(status)
 
+    def lag_s(self) -> float:
+        """Seconds for which its thread has been busy with one piece of work."""
+        return self._mail.lag_s()
+
     def close(self) -> None:
         """Give the screen back."""
         self._mail.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from apdu.virtual import remote
-from tests.bench import entitlements, hotlist, parts, process, silence, taps
+from tests.bench import aged, entitlements, hotlist, parts, process, silence, taps
 from tests.bench.figures import Figure, as_json, table
 
 Group = Callable[[remote.Virtual, Path], Iterator[Figure]]
@@ -23,6 +23,7 @@ GROUPS: dict[str, Group] = {
     "process": process.whole,
     "entitlements": lambda chips, folder: entitlements.store(folder),
     "hotlist": lambda chips, folder: hotlist.mapped(folder),
+    "age": aged.at_age,
     "parts": lambda chips, folder: parts.parts(folder),
 }
 """What is measured, in this order."""
