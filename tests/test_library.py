@@ -88,7 +88,7 @@ def test_no_block_is_sent_only_where_the_profile_says_that_it_is_honoured(
     assert library.shelf.books["B0001"].due == ("20240701    235900" if honoured == "checkout" else "")
 
 
-@pytest.mark.parametrize("fault", ["drop", "garbage", "slow"])
+@pytest.mark.parametrize("fault", ["drop", "garbage", "slow", "odd"])
 @pytest.mark.parametrize("act", ["lend", "return"])
 def test_a_replay_that_loses_its_answer_asks_first_and_executes_nothing_twice(
     make: Make, library: Server, fault: str, act: str
@@ -188,7 +188,7 @@ def test_a_lost_line_leaves_the_rest_for_the_next_time(make: Make, library: Serv
     assert [library.shelf.books[item].lent for item in ("B0001", "B0002", "B0003")] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("fault, outcome", [("drop", Outcome.DONE), ("deaf", Outcome.REFUSED)])
+@pytest.mark.parametrize("fault, outcome", [("drop", Outcome.DONE), ("odd", Outcome.DONE), ("deaf", Outcome.REFUSED)])
 def test_online_a_lost_answer_is_asked_for_at_once(
     make: Make, library: Server, fault: str, outcome: Outcome
 ) -> None:

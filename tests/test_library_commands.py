@@ -11,8 +11,14 @@ from config.errors import ConfigError
 from config.parse import parse
 from terminal.cli import main
 from terminal.library.build import load_profile
+from terminal.library.desk import Desk
+from terminal.receipt import layout
 from tests.ils.answers import city
 from tests.ils.server import Server
+from tests.library_counter import Make, make
+from tests.lines import Line
+
+__all__ = ["make"]
 
 ROOT = Path(__file__).resolve().parents[1]
 READER = "31400000000012345678"
@@ -75,6 +81,40 @@ def test_a_replay_without_the_library_system_says_so_and_keeps_what_waits(desk: 
     assert smk("return", file, "B0001").output.startswith("◷ B0001")
     came = smk("replay", file)
     assert came.exit_code == 1 and "待传 left 1" in came.output and "go on offline" in came.output
+
+
+def test_a_day_at_the_desk_by_keyboard_and_scanner_with_a_slip_for_each_reader(
+    desk: tuple[Path, Server], tmp_path: Path
+) -> None:
+    file, server = desk
+    line = Line(tmp_path)
+    file.write_text(file.read_text("utf-8") + f'[peripherals]\nprinter = "{line.path.resolve()}"\n', "utf-8")
+    typed = f"B0001\n{READER}\nB0001\nB00|02\nwho\nend\n还\nB0001\nB0001\n?\nend\nend\n"
+    ran = CliRunner().invoke(main, ["library", "desk", str(file)], input=typed)
+    line.unplug()
+    told = ran.output.splitlines()[2:]
+    assert ran.exit_code == 0, ran.output
+    assert told[0].startswith("✗ 请先放卡") and "✓ 可借" in told[1] and told[2].startswith("✓ B0001 嘉兴府志")
+    assert told[3].startswith("✗ 条码无法识别") and told[5] == "  B0001" and told[6] == "—"
+    assert told[8].startswith("✓ B0001") and told[9].startswith("✗ B0001")
+    assert (server.shelf.books["B0001"].lent, server.shelf.books["B0001"].returned) == (1, 1)
+
+
+def test_a_slip_names_item_due_day_and_record(make: Make) -> None:
+    desk = Desk(make(), lambda: (READER, "jiaxing"))
+    assert desk.take("card")[0].startswith("读者 reader · ✓ 可借")
+    desk.take("B0001")
+    slip = desk.slip()
+    assert slip is not None and layout(slip, 32) == [
+        "    图书馆凭条 Library slip",
+        "-" * 32,
+        "借 B0001              2024-07-01",
+        "-" * 32,
+        "No. 00330401-1-1",
+        "2024-06-01 09:30",
+        "离线办理，以图书馆系统为准",
+    ]
+    assert desk.slip() is None and desk.reader is None
 
 
 def test_a_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A day at a library's counter, on the console: reader, lend, return, renew, fee, queue, replay, settle, export."""
+"""A day at a library's counter, on the console: the desk, single acts, what is open, replay and export."""
 
 import sys
 from collections.abc import Callable
@@ -25,6 +25,7 @@ def library() -> None:
 
     \b
     smk library keys keys.toml                     once: keys of personal data
+    smk library desk terminal.toml                 the day's work, with scanner or keyboard
     smk library lend terminal.toml B0001 B0002     the reader puts the card down
     smk library return terminal.toml B0001
     smk library queue terminal.toml                what waits, what the clerk must look at
@@ -38,14 +39,15 @@ def library() -> None:
 def _counting(configuration: str, work: "Callable[[Counter], Any]") -> Any:
     """Open the counter, work, close it; a barcode that is none is told as such."""
     from config.store import load_configuration
+    from sync.vault import BadVault, Unsealable
     from terminal.library.build import counter
     from terminal.library.counter import BadItem
 
-    with counter(load_configuration(Path(configuration)).value) as opened:
-        try:
+    try:
+        with counter(load_configuration(Path(configuration)).value) as opened:
             return work(opened)
-        except BadItem as wrong:
-            fail(str(wrong))
+    except (BadItem, BadVault, Unsealable) as wrong:
+        fail(str(wrong))
 
 
 def _who(configuration: str, card: str | None, contact: bool) -> tuple[str, str]:
@@ -97,6 +99,33 @@ def library_keys(file: Path) -> None:
     click.echo(f"已生成 · made {file}")
 
 
+@library.command("desk")
+@configuration_file
+@speaking
+def library_desk(configuration: str) -> None:
+    """Work at the desk: scan or type, one thing a line. `?` lists the words; Ctrl-D ends the day's work.
+
+    A card number (20 digits) chooses the reader, `card` reads it from the card on the reader; a barcode is lent, or
+    taken back or renewed after the word for that. With [peripherals] scanner and printer, codes come from the scanner
+    and a slip is printed at the end of each reader.
+    """
+    from config.store import load_configuration
+    from terminal.library.desk import Desk, serve
+
+    loaded = load_configuration(Path(configuration)).value
+
+    def card() -> tuple[str, str] | None:
+        from terminal.library.card import contactless_number
+
+        click.echo("请放卡 · put the card down")
+        return contactless_number(loaded)
+
+    def work(counter: "Counter") -> None:
+        serve(Desk(counter, card), loaded.peripherals, click.echo)
+
+    _counting(configuration, work)
+
+
 @library.command("reader")
 @configuration_file
 @card_option
@@ -106,6 +135,7 @@ def library_keys(file: Path) -> None:
 def library_reader(configuration: str, card: str | None, contact: bool, as_json: bool) -> None:
     """Show the reader: name (masked), whether lending is open, what is at home, what is owed."""
     from apdu.social.masked import masked_name
+    from terminal.library.desk import reader_lines
 
     number, family = _who(configuration, card, contact)
     found = _counting(configuration, lambda counter: counter.reader(number, family))
@@ -120,15 +150,7 @@ def library_reader(configuration: str, card: str | None, contact: bool, as_json:
         "words": found.words,
     }
 
-    def lines() -> list[str]:
-        if not found.known:
-            return ["✗ 未登记的读者，可现场办理 · not a reader yet: offer to enrol"]
-        state = "✗ " + "；".join(found.blocked) if found.blocked else "✓ 可借 · may borrow"
-        where = "联网 · online" if found.online else "离线，只知本机记录 · offline: only what this counter knows"
-        fee = [f"欠费 owes {found.fee}"] if found.fee else []
-        return [f"{shown['name'] or '读者 reader'} · {state} · {where}", *fee, *(f"  {item}" for item in found.items)]
-
-    answer(shown, as_json, lines)
+    answer(shown, as_json, lambda: reader_lines(found))
 
 
 @library.command("lend")

@@ -53,12 +53,10 @@ def speaking(command: Callable[P, R]) -> Callable[P, R]:
         from apdu.profile import BadProfile
         from config.errors import ConfigError
         from sync.errors import JournalError
-        from sync.ils import IlsAway
         from sync.link import BadAddress, LinkDown
-        from sync.vault import BadVault, Unsealable
         from terminal.ports import ReaderLost
 
-        known = (ApduError, BadAddress, BadProfile, BadVault, IlsAway, JournalError, LinkDown, ReaderLost, Unsealable)
+        known = (ApduError, BadAddress, BadProfile, JournalError, LinkDown, ReaderLost)
         try:
             return command(*args, **kwargs)
         except ConfigError as trouble:

@@ -125,7 +125,7 @@ class Counter:
         assert entry is not None
         self.keep(LoanSent(row.seq, "sip2"), moment)
         try:
-            told = ils.verdict(self.client.ask(self.question(entry, loan, moment)))
+            told = self.told(entry, loan, moment)
         except IlsAway:
             self.keep(LoanClosed(row.seq, "refused", "answer"), moment)
             self._is_away(moment)
@@ -151,6 +151,15 @@ class Counter:
             return Result(act, loan.item, Outcome.UNCLEAR, seq=seq)
         self.keep(LoanClosed(seq, "done" if is_done else "refused", "verified"), moment)
         return Result(act, loan.item, Outcome.DONE if is_done else Outcome.REFUSED, seq=seq)
+
+    def told(self, entry: Entry, loan: Loan, moment: Moment) -> ils.Verdict:
+        """What the library system says to the act. Raises IlsAway, IlsUnclear, also for an answer that says neither
+        yes nor no; BadMessage: the act cannot be written, nothing went out."""
+        answer = self.client.ask(self.question(entry, loan, moment))
+        try:
+            return ils.verdict(answer)
+        except BadMessage as wrong:
+            raise IlsUnclear(str(wrong)) from wrong
 
     def question(self, entry: Entry, loan: Loan, moment: Moment) -> Message:
         """The act as SIP2, with its own time; with no block where a replay may say so. Raises BadMessage."""

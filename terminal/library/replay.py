@@ -67,7 +67,7 @@ def _one(counter: Counter, entry: Entry) -> End:
         was_sent = True
         counter.keep(LoanSent(entry.row.seq, "sip2"), moment)
         try:
-            told = ils.verdict(counter.client.ask(counter.question(entry, loan, moment)))
+            told = counter.told(entry, loan, moment)
         except IlsUnclear:
             continue
         except BadMessage:

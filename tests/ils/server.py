@@ -19,7 +19,7 @@ class Faults:
 
     "drop": executed, the connection closed without an answer. "deaf": closed, not executed. "garbage": executed, noise
     for an answer. "damaged": executed, the answer's checksum is wrong once. "slow": executed, no answer for a while.
-    "96": not understood. "moved": a 98 instead of an answer.
+    "odd": executed, the answer says neither yes nor no. "96": not understood. "moved": a 98 instead of an answer.
     """
 
     def __init__(self) -> None:
@@ -75,6 +75,8 @@ class _Handler(socketserver.StreamRequestHandler):
             told = answer(server.shelf, body)
         if told is None or fault == "drop":
             return None
+        if fault == "odd":
+            told = told[:2] + "?" + told[3:]
         frame = told.encode(server.encoding)
         if sequence and server.checks:
             frame += f"AY{sequence}AZ".encode()
