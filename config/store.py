@@ -25,7 +25,7 @@ T = TypeVar("T")
 BUILTIN = "builtin:"
 """Prefix of a pack that came with the program."""
 
-_BUILTIN_KEY = {"packs": "tariff.pack", "library": "library.rules"}
+_BUILTIN_KEY = {"packs": "tariff.pack", "library": "library.rules", "policies": "policy"}
 _DEFAULTS = Path(__file__).parent / "defaults"
 _DATED_LIST = re.compile(r"([0-9]{8})_Black\.txt")
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "config": "checks:config",
     "pack": "packs:pack",
     "fare": "fares:fare",
+    "copay": "copay:copay",
     "hotlist": "hotlist:hotlist",
     "profiles": "checks:profiles",
     "journal": "books:journal",

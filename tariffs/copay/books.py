@@ -1,0 +1,68 @@
+"""The money of one claim while it is settled: where each fen stands, what was counted, and the steps so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tariffs.copay.bill import Step
+from tariffs.copay.claim import Claim, Entitlement, Key
+from tariffs.copay.parameters import PARTS
+from tariffs.copay.periods import period_key
+from tariffs.copay.policy import Scene
+
+
+@dataclass(slots=True)
+class Books:
+    """`parts`: what is still the person's, by part; their sum falls as funds, hospital and accounts pay.
+
+    `funds`: paid so far by field. `merged`: parts that the pool took in, and that are one for the lines' shares.
+    `paid_from`: what funds and hospital paid of each part.
+    """
+
+    claim: Claim
+    entitlement: Entitlement
+    scene: Scene
+    year_start: tuple[int, int]
+    parts: dict[str, int]
+    funds: dict[str, int] = field(default_factory=dict)
+    counted: dict[Key, int] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    merged: tuple[str, ...] = ("scope",)
+    funds_from: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    hospital_from: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    accounts_from: dict[str, int] = field(default_factory=dict)
+    deductible: int = 0
+
+    def key(self, name: str, period: str) -> Key | None:
+        """The accumulator of this claim's own period; None for one that ends with the visit."""
+        facts: Mapping[str, str] = self.scene.facts
+        found = period_key(period, self.claim.day, self.claim.stay, facts.get("institution", ""), self.year_start)
+        return (name, found) if found else None
+
+    def so_far(self, key: Key | None) -> int:
+        """What was counted before this claim."""
+        return max(0, self.entitlement.counted.get(key, 0)) if key else 0
+
+    def count(self, key: Key | None, value: int) -> None:
+        """Count `value` for this claim."""
+        if key and value:
+            self.counted[key] = self.counted.get(key, 0) + value
+
+    def total(self, parts: tuple[str, ...]) -> int:
+        """What stands in these parts."""
+        return sum(self.parts[part] for part in parts)
+
+    def take(self, amount: int, parts: tuple[str, ...]) -> dict[str, int]:
+        """Take `amount` out of the parts, in their order; what was taken from each."""
+        taken: dict[str, int] = {}
+        for part in parts:
+            taken[part] = min(amount, self.parts[part])
+            self.parts[part] -= taken[part]
+            amount -= taken[part]
+        assert not amount, "more is taken than there is"
+        return taken
+
+    def fund(self, field: str, amount: int, parts: tuple[str, ...]) -> None:
+        """The fund `field` pays `amount` of the parts."""
+        self.funds[field] = self.funds.get(field, 0) + amount
+        for part, taken in self.take(amount, parts).items():
+            self.funds_from[part] += taken

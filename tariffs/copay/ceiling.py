@@ -1,0 +1,68 @@
+"""A ceiling on what a person pays in a period, and a lower one after it was reached several times.
+
+Source: docs/copay.md, "A ceiling".
+"""
+
+from tariffs.copay.bill import Step
+from tariffs.copay.books import Books
+from tariffs.copay.claim import RATIO_ONE
+from tariffs.copay.periods import months_before
+from tariffs.copay.rounding import Rounding
+from tariffs.copay.row import Row
+
+OWN, BASE, REACHED = "ceiling.own", "ceiling.base", "ceiling.reached"
+"""Accumulators: the person's own share so far, the costs in scope so far, and 1 for a month that reached it."""
+
+
+def hold_ceiling(books: Books) -> None:
+    """Let the fund pay what lies above the ceiling; counts own share, costs and whether the ceiling was reached."""
+    scene = books.scene
+    counts = scene.parts("ceiling.counts", ("dedc", "own"))
+    period = scene.word("ceiling.period", "year")
+    own, base, reached = (books.key(name, period) for name in (OWN, BASE, REACHED))
+    so_far, costs = books.so_far(own), books.total(counts) + sum(books.funds.values())
+    limit, rows = _limit(books, books.so_far(base) + costs)
+    if limit is None:
+        return
+    field = scene.word("ceiling.fund", scene.policy.layers[0].field)
+    due = books.total(counts)
+    over = min(due, max(0, so_far + due - limit))
+    if over:
+        # The last money in is the first out: the own share before the deductible.
+        books.fund(field, over, tuple(reversed(counts)))
+        books.steps.append(
+            Step("CEIL", "个人负担封顶", "ceiling on the own share", due, over, due - over, field, rows=rows)
+        )
+        if not books.so_far(reached):
+            books.count(reached, 1)
+    books.count(own, due - over)
+    books.count(base, costs)
+
+
+def _limit(books: Books, costs: int) -> tuple[int | None, tuple[Row, ...]]:
+    """The ceiling for this claim; None without one. Costs above a threshold may raise it by a rate."""
+    scene = books.scene
+    rounding = Rounding(scene.word("rounding.mode", "half-up"), scene.number("rounding.unit", 1))
+    plain, income = scene.row("ceiling"), scene.row("ceiling.income")
+    repeated, after = scene.row("ceiling.repeated"), scene.number("ceiling.repeated.after", 3)
+    if repeated is not None and isinstance(repeated.value, int) and _reached(books) >= after:
+        return repeated.value, (repeated,)
+    if income is not None and isinstance(income.value, int):
+        return rounding.of(books.entitlement.income_fen * income.value, RATIO_ONE), (income,)
+    if plain is None or not isinstance(plain.value, int):
+        return None, ()
+    rate, threshold = scene.row("ceiling.rate"), scene.number("ceiling.threshold", 0)
+    if rate is None or not isinstance(rate.value, int):
+        return plain.value, (plain,)
+    return plain.value + rounding.of(max(0, costs - threshold) * rate.value, RATIO_ONE), (plain, rate)
+
+
+def _reached(books: Books) -> int:
+    """How many earlier periods reached the ceiling: months of the window, or all that are known of longer periods."""
+    window = months_before(books.claim.day, books.scene.number("ceiling.repeated.months", 12))
+    present = books.key(REACHED, books.scene.word("ceiling.period", "year"))
+    return sum(
+        1
+        for key, value in books.entitlement.counted.items()
+        if key[0] == REACHED and value > 0 and key != present and (key[1] in window or len(key[1]) != len("2025-01"))
+    )

@@ -1,0 +1,151 @@
+"""One claim by one policy: lines, first shares, account first, layers, ceiling, hospital, account, cash.
+
+A function; a late claim finds the values and the periods of its own day. Source: docs/copay.md, "The order".
+"""
+
+from typing import Any
+
+from tariffs.copay.accounts import pay_accounts
+from tariffs.copay.bill import Bill, LineShare, Step
+from tariffs.copay.books import Books
+from tariffs.copay.ceiling import hold_ceiling
+from tariffs.copay.claim import RATIO_ONE, BadClaim, Claim, Entitlement, Parted
+from tariffs.copay.layers import pay_layer
+from tariffs.copay.parameters import FUNDS, PARTS
+from tariffs.copay.policy import Policy, Scene
+from tariffs.copay.rounding import Rounding, shared
+from tariffs.copay.split import Split, split
+
+
+def settle(claim: Claim, entitlement: Entitlement, policy: Policy) -> Bill:
+    """The bill of `claim`, its identities checked.
+
+    Raises BadClaim (and NoRule, a kind of it) when it cannot be settled, Unbalanced when our numbers do not add up.
+    """
+    scene = policy.at(claim.day, claim.all_facts())
+    lines = split(claim.lines, scene, 10**policy.decimals)
+    _first_of_claim(lines, scene)
+    start = scene.word("year.start", "01-01")
+    books = Books(claim, entitlement, scene, (int(start[:2]), int(start[3:])), dict.fromkeys(PARTS, 0))
+    books.steps.extend(lines.steps)
+    _open(books, lines)
+    pay_accounts(books, "first")
+    for layer in policy.layers:
+        pay_layer(layer, books)
+    books.parts["own"] += books.parts["scope"]
+    books.parts["scope"] = 0
+    hold_ceiling(books)
+    _hospital(books)
+    pay_accounts(books, "last")
+    bill = _bill(books, lines, policy)
+    bill.check()
+    return bill
+
+
+def _first_of_claim(lines: Split, scene: Scene) -> None:
+    """Away from home: a share of what is in scope is the person's own before anything else (policy item S000)."""
+    row = scene.row("scope.first")
+    if row is None or not isinstance(row.value, int):
+        return
+    rounding = Rounding(scene.word("rounding.mode", "half-up"))
+    scopes = [parted.scope for parted in lines.parted]
+    total = sum(scopes)
+    first = min(total, rounding.of(total * row.value, RATIO_ONE))
+    lines.away = shared(first, scopes)
+    lines.steps.append(Step("S000", "异地先行自付", "away from home: first share", total, 0, first, rows=(row,)))
+
+
+def _open(books: Books, lines: Split) -> None:
+    """Put the lines' parts into the books; lines that are paid directly never reach a layer."""
+    parts, first_layer = books.parts, books.scene.policy.layers[0]
+    for parted, away, direct in zip(lines.parted, lines.away, lines.direct, strict=True):
+        parts["fulamt"] += parted.fulamt
+        parts["overlmt"] += parted.overlmt
+        parts["preself"] += parted.preself
+        parts["away"] += away
+        scope = parted.scope - away
+        if direct is None:
+            parts["scope"] += scope
+        else:
+            paid = min(direct, scope)
+            parts["own"] += scope
+            books.fund(first_layer.field, paid, ("own",))
+
+
+def _hospital(books: Books) -> None:
+    """What the hospital carries itself makes the person's part smaller (I7)."""
+    amount = books.claim.hospital_part_fen
+    if not amount:
+        return
+    parts = books.scene.parts("hospital.parts", ("overlmt", "fulamt", "own", "preself", "away", "dedc", "overcap"))
+    if not 0 < amount <= books.total(parts):
+        raise BadClaim("医院负担超过个人部分", "the hospital would carry more than the person has to pay")
+    for part, taken in books.take(amount, parts).items():
+        books.hospital_from[part] += taken
+    books.steps.append(Step("HOSP", "医院负担", "carried by the hospital", amount, 0, 0, "hosp_part_amt"))
+
+
+def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
+    claim, accounts = books.claim, books.accounts_from
+    shares = _line_shares(books, lines)
+    funds: dict[str, Any] = {name: books.funds.get(name, 0) for name in FUNDS}
+    account, hospital = sum(accounts.values()), claim.hospital_part_fen
+    cash = sum(books.parts.values())
+    return Bill(
+        id=claim.id,
+        day=claim.day,
+        policy=policy.version,
+        currency=policy.currency,
+        decimals=policy.decimals,
+        medfee_sumamt=sum(line.parted.amount for line in shares),
+        fulamt_ownpay_amt=sum(line.parted.fulamt for line in shares),
+        overlmt_selfpay=sum(line.parted.overlmt for line in shares),
+        preselfpay_amt=sum(line.parted.preself for line in shares),
+        inscp_scp_amt=sum(line.parted.scope for line in shares),
+        act_pay_dedc=books.deductible,
+        **funds,
+        fund_pay_sumamt=sum(funds.values()),
+        hosp_part_amt=hospital,
+        psn_part_amt=account + cash,
+        acct_pay=account,
+        acct_mulaid_pay=accounts.get("family", 0),
+        psn_cash_pay=cash,
+        balc=sum(books.entitlement.accounts.values()) - account,
+        accounts=accounts,
+        counted=books.counted,
+        lines=shares,
+        steps=tuple(books.steps),
+        unverified=any(not row.verified for row in books.scene.used),
+    )
+
+
+def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
+    """Hand what funds and hospital paid of each part back to the lines that brought it, so that the sums agree."""
+    parted = [
+        Parted(one.fulamt, one.overlmt, one.preself + away, one.scope - away)
+        for one, away in zip(lines.parted, lines.away, strict=True)
+    ]
+    fund = [min(direct or 0, one.scope) for direct, one in zip(lines.direct, parted, strict=True)]
+    direct_sum = sum(fund)
+    weights = {
+        "fulamt": [one.fulamt for one in parted],
+        "overlmt": [one.overlmt for one in parted],
+        "preself": [one.preself for one in lines.parted],
+        "away": lines.away,
+        "scope": [one.scope - paid for one, paid in zip(parted, fund, strict=True)],
+    }
+    groups = [tuple(books.merged), *((part,) for part in weights if part not in books.merged)]
+    hospital = [0] * len(parted)
+    for group in groups:
+        inner = (*group, "dedc", "own", "overcap") if "scope" in group else group
+        room = [sum(weights[part][nth] for part in group) for nth in range(len(parted))]
+        paid = sum(books.funds_from[part] for part in inner) - (direct_sum if "scope" in group else 0)
+        for nth, share in enumerate(shared(paid, room)):
+            fund[nth] += share
+            room[nth] -= share
+        for nth, share in enumerate(shared(sum(books.hospital_from[part] for part in inner), room)):
+            hospital[nth] += share
+    return tuple(
+        LineShare(grade, one, paid, carried, one.amount - paid - carried)
+        for grade, one, paid, carried in zip(lines.grades, parted, fund, hospital, strict=True)
+    )

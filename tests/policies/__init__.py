@@ -1,0 +1,92 @@
+"""Policies of other places, and worked settlements by them: cases.jsonl, each with what its numbers can prove."""
+
+from pathlib import Path
+
+from config.store import load_policy_files
+from tariffs.copay.load import parse_policy
+from tariffs.copay.policy import Policy
+
+HERE = Path(__file__).parent
+
+HEAD = b"parameter,when,value,unit,from,to,known,source,article,verified\n"
+SOURCES = b"source,document,address,sha256,retrieved\ntest,a test,,,\n"
+TOML = """name = "test"
+version = "test-1"
+currency = "CNY"
+decimals = 2
+"""
+LAYER = """
+[[layer]]
+name = "{name}"
+field = "{field}"
+zh = "{name}"
+en = "{name}"
+code = "{code}"
+"""
+BASIC = LAYER.format(name="basic", field="hifp_pay", code="C")
+LARGE = LAYER.format(name="large", field="hifob_pay", code="L")
+UNITS = {
+    "deductible": "CNY",
+    "reduction": "CNY",
+    "cap": "CNY",
+    "visit": "CNY",
+    "from": "CNY",
+    "fixed": "CNY",
+    "least": "CNY",
+    "most": "CNY",
+    "withheld": "CNY",
+    "limit": "CNY",
+    "ceiling": "CNY",
+    "threshold": "CNY",
+    "repeated": "CNY",
+    "ratio": "ratio",
+    "own": "ratio",
+    "first": "ratio",
+    "direct": "ratio",
+    "rate": "ratio",
+    "income": "ratio",
+    "addition": "ratio",
+    "factor": "factor",
+    "multiplier": "factor",
+    "parts": "parts",
+    "base": "parts",
+    "counts": "parts",
+    "unit": "count",
+    "after": "count",
+    "months": "count",
+    "restricted": "flag",
+    "start": "month-day",
+}
+
+
+def load(place: str) -> Policy:
+    """A policy of this folder, or one that came with the program."""
+    return parse_policy(load_policy_files(place if ":" in place else str(HERE / place)))
+
+
+def files(*rows: str, layers: str = BASIC, toml: str = TOML, decimals: int = 2) -> dict[str, bytes]:
+    """The files of a policy from short rows "parameter [when] = value [@ from[..to] [known]]", in force from 2000."""
+    table = HEAD + b"".join(_row(row) for row in rows)
+    head = toml.replace("decimals = 2", f"decimals = {decimals}")
+    return {"policy.toml": (head + layers).encode(), "sources.csv": SOURCES, "values.csv": table}
+
+
+def policy(*rows: str, layers: str = BASIC, toml: str = TOML, decimals: int = 2) -> Policy:
+    """The same, read."""
+    return parse_policy(files(*rows, layers=layers, toml=toml, decimals=decimals))
+
+
+def _row(row: str) -> bytes:
+    left, _, right = row.partition(" = ")
+    parameter, _, when = left.strip().partition(" ")
+    value, _, days = right.partition(" @ ")
+    span, _, known = days.partition(" ")
+    first, _, last = (span or "2000-01-01").partition("..")
+    word = parameter.rpartition(".")[2]
+    if word == "counts" and "deductible" in parameter:
+        unit = "word"
+    elif word in ("year", "visit"):
+        unit = "CNY"
+    else:
+        unit = UNITS.get(word, "word")
+    return f"{parameter},{when},{value.strip()},{unit},{first},{last},{known or first},test,,no\n".encode()
