@@ -54,6 +54,7 @@ class Policy:
         "currency",
         "decimals",
         "facts",
+        "item_parameters",
         "item_tables",
         "layers",
         "name",
@@ -87,6 +88,7 @@ class Policy:
         self.facts = facts
         self.parsed_rows = tuple(rows)
         self.tables, self.item_tables = _indexed(self.parsed_rows)
+        self.item_parameters = frozenset(self.tables) | {parameter for parameter, _ in self.item_tables}
         self.bands = _bands(self.tables)
 
     @property
@@ -131,6 +133,8 @@ class Scene:
 
     def item_row(self, parameter: str, facts: Mapping[str, str]) -> Row | None:
         """The same for an item line: `facts` hold "item" too, and rows that name the item go before all others."""
+        if parameter not in self.policy.item_parameters:
+            return None
         named = self.policy.item_tables.get((parameter, facts["item"]))
         if named and (found := self._found(named, facts)):
             return found

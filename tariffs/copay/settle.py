@@ -140,12 +140,14 @@ def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
         inner = (*group, "dedc", "own", "overcap") if "scope" in group else group
         room = [sum(weights[part][nth] for part in group) for nth in range(len(parted))]
         paid = sum(books.funds_from[part] for part in inner) - (direct_sum if "scope" in group else 0)
-        for nth, share in enumerate(shared(paid, room)):
-            fund[nth] += share
-            room[nth] -= share
-        for nth, share in enumerate(shared(sum(books.hospital_from[part] for part in inner), room)):
-            hospital[nth] += share
+        carried = sum(books.hospital_from[part] for part in inner)
+        if paid:
+            shares = shared(paid, room)
+            fund = [before + share for before, share in zip(fund, shares, strict=True)]
+            room = [before - share for before, share in zip(room, shares, strict=True)]
+        if carried:
+            hospital = [before + share for before, share in zip(hospital, shared(carried, room), strict=True)]
     return tuple(
-        LineShare(grade, one, paid, carried, one.amount - paid - carried)
-        for grade, one, paid, carried in zip(lines.grades, parted, fund, hospital, strict=True)
+        LineShare(grade, one, from_funds, from_hospital, one.amount - from_funds - from_hospital)
+        for grade, one, from_funds, from_hospital in zip(lines.grades, parted, fund, hospital, strict=True)
     )

@@ -1,10 +1,18 @@
 """Policies of other places, and worked settlements by them: cases.jsonl, each with what its numbers can prove."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from config.store import load_policy_files
+from tariffs.copay.claims import read_claim
+from tariffs.copay.documents import bill_document
 from tariffs.copay.load import parse_policy
 from tariffs.copay.policy import Policy
+from tariffs.copay.settle import settle
+
+Document = dict[str, Any]
 
 HERE = Path(__file__).parent
 
@@ -74,6 +82,23 @@ def files(*rows: str, layers: str = BASIC, toml: str = TOML, decimals: int = 2) 
 def policy(*rows: str, layers: str = BASIC, toml: str = TOML, decimals: int = 2) -> Policy:
     """The same, read."""
     return parse_policy(files(*rows, layers=layers, toml=toml, decimals=decimals))
+
+
+def bill(law: Policy, lines: Sequence[Document | str], **rest: Any) -> Document:
+    """One claim through the machine interface; a line that is an amount is of class A."""
+    entries = [line if isinstance(line, dict) else {"det_item_fee_sumamt": line, "chrgitm_lv": "A"} for line in lines]
+    claim = {"id": "c", "date": "2025-03-10", "lines": entries, **rest}
+    return bill_document(settle(*read_claim(json.dumps(claim).encode(), law.decimals, law.facts), law), law)
+
+
+def had(**counted: str) -> Document:
+    """An entitlement: accumulator__name="period value" with "__" for the point."""
+    return {
+        "counted": [
+            dict(zip(("name", "period", "value"), (name.replace("__", "."), *text.split()), strict=True))
+            for name, text in counted.items()
+        ]
+    }
 
 
 def _row(row: str) -> bytes:

@@ -1,0 +1,202 @@
+"""A policy or a claim that is wrong says all that is wrong, each with its place; whatever the bytes, nothing else."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tariffs.copay.claim import BadClaim
+from tariffs.copay.claims import read_claim
+from tariffs.copay.conditions import exclusive, read_conditions
+from tariffs.copay.load import FACTS, parse_policy
+from tariffs.copay.settle import settle
+from tariffs.faults import PackFaults
+from terminal.cli import main
+from tests.policies import HEAD, files, load, policy
+
+GOOD = files("basic.ratio = 0.5")
+
+
+def faults(changed: dict[str, bytes]) -> list[str]:
+    with pytest.raises(PackFaults) as wrong:
+        parse_policy({**GOOD, **changed})
+    return [fault.text() for fault in wrong.value.faults]
+
+
+def table(*rows: str) -> dict[str, bytes]:
+    return {"values.csv": HEAD + "".join(row + "\n" for row in rows).encode()}
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ("basic.rato,,0.5,ratio,2000-01-01,,2000-01-01,test,,no", "there is no such parameter"),
+        ("basic.ratio,,1.5,ratio,2000-01-01,,2000-01-01,test,,no", "must be a ratio from 0 to 1"),
+        ("basic.ratio,,0.5,CNY,2000-01-01,,2000-01-01,test,,no", "the unit must be ratio"),
+        ("basic.cap,,1.005,CNY,2000-01-01,,2000-01-01,test,,no", "at most 2 decimals"),
+        ("basic.cap,,-1,CNY,2000-01-01,,2000-01-01,test,,no", "must be an amount from 0 on"),
+        ("basic.cap,,1e3,CNY,2000-01-01,,2000-01-01,test,,no", "must be a number"),
+        ("basic.ratio,sex=f,0.5,ratio,2000-01-01,,2000-01-01,test,,no", "the fact sex is not known"),
+        ("basic.ratio,age>4,0.5,ratio,2000-01-01,,2000-01-01,test,,no", "is no condition"),
+        ("basic.ratio,,0.5,ratio,2000-13-01,,2000-01-01,test,,no", "must be a date"),
+        ("basic.ratio,,0.5,ratio,2000-01-02,2000-01-01,2000-01-01,test,,no", "is before from"),
+        ("basic.ratio,,0.5,ratio,2000-01-01,,2000-01-01,nobody,,no", "no such id in sources.csv"),
+        ("basic.ratio,,0.5,ratio,2000-01-01,,2000-01-01,test,,yes", "a source without a hash verifies nothing"),
+        ("basic.ratio,,0.5,ratio,2000-01-01,,2000-01-01,test,,perhaps", "must be yes or no"),
+        ("basic.base,,own money,parts,2000-01-01,,2000-01-01,test,,no", "must be some of"),
+        ("basic.cap.kind,,soft,word,2000-01-01,,2000-01-01,test,,no", "must be one of payment, payment-cut, base"),
+        ("account.purse.parts,,own,parts,2000-01-01,,2000-01-01,test,,no", "there is no such parameter"),
+    ],
+)
+def test_a_wrong_cell_is_told_with_file_line_value_and_rule(row: str, rule: str) -> None:
+    [told] = faults(table(row))
+    assert told.startswith("values.csv:2 ") and rule in told
+
+
+def test_all_faults_are_told_at_once() -> None:
+    bad = "basic.rato,sex=f,0.5,ratio,2000-01-01,,2000-01-01,nobody,,perhaps"
+    assert len(faults({**table(bad, bad), "sources.csv": b"source,document\n"})) == 11
+
+
+def test_two_rows_that_one_claim_could_take_are_a_fault_with_the_place_of_the_other() -> None:
+    rows = [f"basic.ratio,{when},{value},ratio,2000-01-01,,2000-01-01,test,,no"
+            for when, value in (("level=2|3", "0.5"), ("person=11*", "0.6"))]  # fmt: skip
+    assert faults(table(*rows)) == [
+        'values.csv:3 when = "person=11*": may hold together with another row, values.csv:2'
+    ]
+    apart = [row.replace("person=11*", "level=1") for row in rows]
+    assert parse_policy({**GOOD, **table(*apart)})
+    narrower = [row.replace("person=11*", "person=11* level=2") for row in rows]
+    assert parse_policy({**GOOD, **table(*narrower)})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("level=2", "level=3", True),
+        ("level=2|3", "level=3", False),
+        ("person=11*", "person=1101", False),
+        ("person=11*", "person=12*", True),
+        ("age=..44", "age=45..", True),
+        ("age=..45", "age=45..", False),
+        ("age=..44", "age=45", True),
+        ("away!=yes", "away=yes", True),
+        ("away!=yes", "away=no", False),
+        ("away!=yes", "level=2", False),
+        ("person=1*", "person=10..19", False),
+    ],
+)
+def test_conditions_that_no_claim_satisfies_together_are_known(one: str, other: str, apart: bool) -> None:
+    assert exclusive(read_conditions(one), read_conditions(other)) is apart
+    assert exclusive(read_conditions(other), read_conditions(one)) is apart
+
+
+CELLS = st.sampled_from(
+    ["basic.ratio", "0.5", "ratio", "2000-01-01", "test", "no", "level=2", "", "end", "x" * 70, "9" * 30]
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=10, max_size=10), max_size=5), st.binary(max_size=200), st.booleans())
+def test_a_policy_of_any_bytes_opens_or_tells_its_faults(rows: list[list[str]], raw: bytes, broken: bool) -> None:
+    changed = table(*(",".join(row) for row in rows))
+    if broken:
+        changed = {"policy.toml": raw, "sources.csv": raw, "values.csv": raw}
+    with suppress(PackFaults):
+        parse_policy({**GOOD, **changed})
+
+
+LAW = policy("basic.ratio = 0.5", "basic.deductible = 10")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = ("id", "date", "lines", "facts", "entitlement", "days", "birth", "hosp_part_amt", "stay")
+LINE_KEYS = ("cnt", "pric", "det_item_fee_sumamt", "chrgitm_lv", "selfpay_prop", "inscp_scp_amt", "restricted")
+
+
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)),
+    st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(LINE_KEYS, JSON)), max_size=2),
+    st.binary(max_size=50),
+)
+def test_a_claim_of_any_bytes_is_settled_or_tells_its_faults(
+    claim: dict[str, Any], lines: list[dict[str, Any]], raw: bytes
+) -> None:
+    good = {"id": "c", "date": "2025-03-01"}
+    for text in (json.dumps({**good, **claim}).encode(), json.dumps({**good, "lines": lines}).encode(), raw):
+        with suppress(PackFaults, BadClaim):
+            settle(*read_claim(text, 2, frozenset(FACTS)), LAW)
+
+
+def test_a_claims_faults_name_their_places() -> None:
+    claim = {
+        "id": "c",
+        "date": "2025-02-30",
+        "facts": {"levle": "2"},
+        "lines": [{"pric": "1.0000001", "cnt": "x"}, {"chrgitm_lv": "D"}, {"pric": "1", "grade": "A"}],
+    }
+    with pytest.raises(PackFaults) as wrong:
+        read_claim(json.dumps(claim).encode(), 2, frozenset(FACTS))
+    assert {fault.field for fault in wrong.value.faults} == {
+        *("lines[1].cnt", "lines[1].pric", "lines[2].chrgitm_lv", "lines[2].", "lines[3].grade"),
+        *("date", "facts.levle"),
+    }
+
+
+def test_quantity_times_price_must_be_the_amount_that_is_told() -> None:
+    line = {"pric": "1.255", "cnt": "2", "det_item_fee_sumamt": "2.52"}
+    with pytest.raises(BadClaim, match="quantity times price"):
+        settle(*read_claim(json.dumps({"id": "c", "date": "2025-01-01", "lines": [line]}).encode(), 2, LAW.facts), LAW)
+
+
+def run(*arguments: str, given: str = "") -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["copay", *arguments], input=given)
+    return result.exit_code, result.output
+
+
+def test_the_command_answers_each_line_and_fails_when_one_was_refused() -> None:
+    good = {"id": "1", "date": "2025-03-01", "facts": {"scheme": "310", "person": "11", "care": "11", "level": 2},
+            "lines": [{"det_item_fee_sumamt": 1500, "chrgitm_lv": "A"}]}  # fmt: skip
+    unknown = {**good, "id": "2", "facts": {"scheme": "999"}}
+    lines = "\n".join([json.dumps(good), json.dumps(unknown), "{}", ""])
+    status, output = run("settle", "--policy", "builtin:jiaxing-demo", given=lines)
+    answers = [json.loads(line) for line in output.splitlines()]
+    assert status == 1
+    assert [answer.get("hifp_pay") for answer in answers] == ["770.00", None, None]
+    assert answers[1]["id"] == "2" and "no ratio" in answers[1]["faults"][0]["en"]
+    assert run("settle", "--policy", "builtin:jiaxing-demo", given=json.dumps(good))[0] == 0
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_explanation_names_every_value_with_its_document_and_says_that_it_is_unverified(language: str) -> None:
+    [case] = [json.loads(line) for line in (load_cases()) if '"JX-14"' in line]
+    status, bill = run("settle", "--policy", case["policy"], given=json.dumps(case["claim"]))
+    told_status, told = run("explain", "--language", language, given=bill)
+    assert (status, told_status) == (0, 0)
+    for row in json.loads(bill)["rows"]:
+        assert f"{row['file']}:{row['line']}" in told and row["document"] in told
+    assert ("未经核实" if language == "zh" else "nobody has verified") in told
+    assert "8256.00" in told
+
+
+def load_cases() -> list[str]:
+    from tests.policies import HERE
+
+    return (HERE / "cases.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def test_what_is_no_bill_is_not_explained() -> None:
+    for text in ("{}", "[]", "1", "no", '{"id": 1}'):
+        status, told = run("explain", given=text)
+        assert status == 1 and "is no bill" in told
+
+
+def test_the_demonstration_is_unverified_in_every_value() -> None:
+    demo = load("builtin:jiaxing-demo")
+    assert len(demo.unverified) == len(demo.parsed_rows) > 80
+    assert run("check", "builtin:jiaxing-demo")[0] == 0
