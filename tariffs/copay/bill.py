@@ -4,8 +4,10 @@ Source: docs/copay.md, "A bill"; names and identities of the national interface,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from datetime import date
+
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from tariffs.copay.claim import Key, Parted
 from tariffs.copay.parameters import FUNDS
@@ -16,8 +18,7 @@ class Unbalanced(ValueError):
     """A bill whose numbers do not add up: it is never printed and never sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One line of the trace: of `base_fen` the fund `field` pays `fund_fen` and the person keeps `own_fen`.
 
     `code` a national policy item (S001, C001, EC01 …); `ratio` the fund's share in millionths where there is one;
@@ -36,8 +37,7 @@ class Step:
     rows: tuple[Row, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LineShare:
+class LineShare(Struct, frozen=True):
     """One item line: its grade, its parts, and who pays it. `fund_fen + hosp_fen + person_fen` is the line."""
 
     grade: str
@@ -47,8 +47,7 @@ class LineShare:
     person_fen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Struct, frozen=True):
     """One settlement. Money fields are national names in whole fen; a cancellation has them all negated.
 
     `accounts`: what each account paid. `counted`: what the accumulators grow by. `policy`: version of the policy.
@@ -91,28 +90,33 @@ class Bill:
     def check(self) -> None:
         """Raises Unbalanced when an identity of the national interface does not hold (I1 to I7)."""
         parts = self.fulamt_ownpay_amt + self.overlmt_selfpay + self.preselfpay_amt + self.inscp_scp_amt
-        funds = sum(getattr(self, name) for name in FUNDS)
         side = -1 if self.cancels else 1
-        wrong = [
-            name
-            for name, holds in {
-                "I1 total = funds + person + hospital": self.medfee_sumamt
-                == self.fund_pay_sumamt + self.psn_part_amt + self.hosp_part_amt,
-                "I2 funds = sum of the funds": self.fund_pay_sumamt == funds,
-                "I3 account holds the family's part": side * self.acct_pay >= side * self.acct_mulaid_pay >= 0,
-                "I4 total = parts": self.medfee_sumamt == parts,
-                "I5 person = account + cash": self.psn_part_amt == self.acct_pay + self.psn_cash_pay,
-                "I6 account = sum of the accounts": self.acct_pay == sum(self.accounts.values()),
-                "lines add up: amount": self.medfee_sumamt == sum(line.parted.amount for line in self.lines),
-                "lines add up: funds": self.fund_pay_sumamt == sum(line.fund_fen for line in self.lines),
-                "lines add up: hospital": self.hosp_part_amt == sum(line.hosp_fen for line in self.lines),
-                "I7 lines add up: person": self.psn_part_amt == sum(line.person_fen for line in self.lines),
-                "no share is negative": all(side * getattr(self, name) >= 0 for name in MONEY if name != "balc")
-                and all(side * share >= 0 for line in self.lines for share in _shares(line)),
-            }.items()
-            if not holds
-        ]
-        if wrong:
+        amount = fund = hospital = person = 0
+        least = min([side * getattr(self, name) for name in _SHARES])
+        for line in self.lines:
+            parted = line.parted
+            shares = (parted.fulamt, parted.overlmt, parted.preself, parted.scope)
+            amount += sum(shares)
+            fund += line.fund_fen
+            hospital += line.hosp_fen
+            person += line.person_fen
+            least = min(least, *[side * share for share in (*shares, line.fund_fen, line.hosp_fen, line.person_fen)])
+        family = side * min(side * self.acct_pay, side * self.acct_mulaid_pay)
+        holds = (
+            ("I1 total = funds + person + hospital", self.medfee_sumamt,
+             self.fund_pay_sumamt + self.psn_part_amt + self.hosp_part_amt),
+            ("I2 funds = sum of the funds", self.fund_pay_sumamt, sum([getattr(self, name) for name in FUNDS])),
+            ("I3 the family's part lies in the account's", self.acct_mulaid_pay, family),
+            ("I4 total = parts", self.medfee_sumamt, parts),
+            ("I5 person = account + cash", self.psn_part_amt, self.acct_pay + self.psn_cash_pay),
+            ("I6 account = sum of the accounts", self.acct_pay, sum(self.accounts.values())),
+            ("I7 person = what the lines leave", self.psn_part_amt, person),
+            ("lines: amount", self.medfee_sumamt, amount),
+            ("lines: funds", self.fund_pay_sumamt, fund),
+            ("lines: hospital", self.hosp_part_amt, hospital),
+            ("no share is negative", min(least, 0), 0),
+        )  # fmt: skip
+        if wrong := [name for name, one, other in holds if one != other]:
             raise Unbalanced(f"{self.id}: " + "; ".join(wrong))
 
     def mirror(self, id: str) -> "Bill":
@@ -137,10 +141,7 @@ class Bill:
 MONEY = tuple(field.name for field in fields(Bill) if field.name.endswith(("amt", "pay", "dedc", "balc")))
 """The money fields of a bill, in the order in which they are written."""
 
-
-def _shares(line: LineShare) -> tuple[int, ...]:
-    parted = line.parted
-    return (line.fund_fen, line.hosp_fen, line.person_fen, parted.fulamt, parted.overlmt, parted.preself, parted.scope)
+_SHARES = tuple(name for name in MONEY if name != "balc")
 
 
 def _negated(line: LineShare) -> LineShare:

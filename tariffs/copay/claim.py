@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from msgspec import Struct
+
 QUANTITY_ONE = 10_000
 """A quantity of 1: quantities are whole ten-thousandths."""
 
@@ -30,8 +32,7 @@ class BadClaim(ValueError):
         self.en = en
 
 
-@dataclass(frozen=True, slots=True)
-class Parted:
+class Parted(Struct, frozen=True, gc=False):
     """A line's amount by what becomes of it, in fen; the four add up to the line (national interface 2204)."""
 
     fulamt: int

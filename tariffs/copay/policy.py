@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from tariffs.copay.claim import BadClaim
 from tariffs.copay.conditions import Condition
@@ -39,7 +40,8 @@ class Choice:
     rows: Dated[Row]
 
 
-Tables = Mapping[str, tuple[Choice, ...]]
+SCENES_MAX = 4_096
+"""Scenes remembered: the days, kinds of person and hospital of a busy counter; then all are forgotten."""
 
 
 class Policy:
@@ -60,7 +62,9 @@ class Policy:
         "name",
         "notice",
         "parsed_rows",
+        "scenes",
         "tables",
+        "told",
         "version",
     )
 
@@ -90,6 +94,8 @@ class Policy:
         self.tables, self.item_tables = _indexed(self.parsed_rows)
         self.item_parameters = frozenset(self.tables) | {parameter for parameter, _ in self.item_tables}
         self.bands = _bands(self.tables)
+        self.told = tuple(sorted({one.key for _, conditions in self.parsed_rows for one in conditions} - _OF_LINES))
+        self.scenes: dict[tuple[object, ...], tuple[dict[str, Row | None], dict[tuple[object, ...], Any]]] = {}
 
     @property
     def unverified(self) -> tuple[Row, ...]:
@@ -112,24 +118,52 @@ class Policy:
 
     def at(self, day: date, facts: Mapping[str, str]) -> "Scene":
         """What holds on a day for these facts."""
-        return Scene(self, day, facts)
+        key = (day, *map(facts.get, self.told))
+        memory = self.scenes.get(key)
+        if memory is None:
+            if len(self.scenes) >= SCENES_MAX:
+                self.scenes.clear()
+            memory = self.scenes[key] = ({}, {})
+        return Scene(self, day, facts, *memory)
+
+
+_OF_LINES = frozenset({"item", "class", "category"})
+"""Facts that belong to a line, not to a claim."""
 
 
 class Scene:
-    """A policy on one day for one set of facts; `used` collects each row that was looked up and found."""
+    """A policy on one day for one set of facts; `used` collects each row that was looked up and found.
 
-    __slots__ = ("day", "facts", "policy", "used")
+    `known` and `items` remember what was found for claims with the same day and facts.
+    """
 
-    def __init__(self, policy: Policy, day: date, facts: Mapping[str, str]) -> None:
+    __slots__ = ("day", "facts", "items", "known", "policy", "used")
+
+    def __init__(
+        self,
+        policy: Policy,
+        day: date,
+        facts: Mapping[str, str],
+        known: dict[str, Row | None],
+        items: dict[tuple[object, ...], Any],
+    ) -> None:
         self.policy = policy
         self.day = day
         self.facts = facts
+        self.known = known
+        self.items = items
         self.used: list[Row] = []
 
     def row(self, parameter: str) -> Row | None:
         """The row in force whose conditions hold, that with the most conditions before others."""
-        choices = self.policy.tables.get(parameter)
-        return self._found(choices, self.facts) if choices else None
+        try:
+            found = self.known[parameter]
+        except KeyError:
+            choices = self.policy.tables.get(parameter)
+            found = self.known[parameter] = self._found(choices, self.facts) if choices else None
+        if found is not None:
+            self.used.append(found)
+        return found
 
     def item_row(self, parameter: str, facts: Mapping[str, str]) -> Row | None:
         """The same for an item line: `facts` hold "item" too, and rows that name the item go before all others."""
@@ -149,7 +183,6 @@ class Scene:
             else:
                 row = choice.rows.at(self.day)
                 if row is not None and row.value is not None and (row.last is None or self.day <= row.last):
-                    self.used.append(row)
                     return row
         return None
 

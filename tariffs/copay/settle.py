@@ -121,26 +121,23 @@ def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
 
 def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
     """Hand what funds and hospital paid of each part back to the lines that brought it, so that the sums agree."""
-    parted = [
-        Parted(one.fulamt, one.overlmt, one.preself + away, one.scope - away)
-        for one, away in zip(lines.parted, lines.away, strict=True)
-    ]
+    parted = lines.parted
+    if any(lines.away):
+        parted = [
+            Parted(one.fulamt, one.overlmt, one.preself + away, one.scope - away)
+            for one, away in zip(lines.parted, lines.away, strict=True)
+        ]
     fund = [min(direct or 0, one.scope) for direct, one in zip(lines.direct, parted, strict=True)]
     direct_sum = sum(fund)
-    weights = {
-        "fulamt": [one.fulamt for one in parted],
-        "overlmt": [one.overlmt for one in parted],
-        "preself": [one.preself for one in lines.parted],
-        "away": lines.away,
-        "scope": [one.scope - paid for one, paid in zip(parted, fund, strict=True)],
-    }
-    groups = [tuple(books.merged), *((part,) for part in weights if part not in books.merged)]
     hospital = [0] * len(parted)
-    for group in groups:
-        inner = (*group, "dedc", "own", "overcap") if "scope" in group else group
-        room = [sum(weights[part][nth] for part in group) for nth in range(len(parted))]
-        paid = sum(books.funds_from[part] for part in inner) - (direct_sum if "scope" in group else 0)
-        carried = sum(books.hospital_from[part] for part in inner)
+    for group in (books.merged, *((part,) for part in _BROUGHT if part not in books.merged)):
+        pool = "scope" in group
+        inner = (*group, "dedc", "own", "overcap") if pool else group
+        paid = sum([books.funds_from[part] for part in inner]) - (direct_sum if pool else 0)
+        carried = sum([books.hospital_from[part] for part in inner])
+        if not paid and not carried:
+            continue
+        room = _brought(group, lines, parted, fund)
         if paid:
             shares = shared(paid, room)
             fund = [before + share for before, share in zip(fund, shares, strict=True)]
@@ -148,6 +145,26 @@ def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
         if carried:
             hospital = [before + share for before, share in zip(hospital, shared(carried, room), strict=True)]
     return tuple(
-        LineShare(grade, one, from_funds, from_hospital, one.amount - from_funds - from_hospital)
-        for grade, one, from_funds, from_hospital in zip(lines.grades, parted, fund, hospital, strict=True)
+        [
+            LineShare(grade, one, from_funds, from_hospital, one.amount - from_funds - from_hospital)
+            for grade, one, from_funds, from_hospital in zip(lines.grades, parted, fund, hospital, strict=True)
+        ]
     )
+
+
+_BROUGHT = ("fulamt", "overlmt", "preself", "away", "scope")
+"""Parts in which money comes in with the lines."""
+
+
+def _brought(group: tuple[str, ...], lines: Split, parted: list[Parted], direct: list[int]) -> list[int]:
+    """What each line brought into the parts of `group`; of its scope, what was not paid directly."""
+    columns: dict[str, list[int]] = {
+        "fulamt": [one.fulamt for one in parted] if "fulamt" in group else [],
+        "overlmt": [one.overlmt for one in parted] if "overlmt" in group else [],
+        "preself": [one.preself for one in lines.parted] if "preself" in group else [],
+        "away": lines.away,
+        "scope": [one.scope - paid for one, paid in zip(parted, direct, strict=True)] if "scope" in group else [],
+    }
+    if len(group) == 1:
+        return list(columns[group[0]])
+    return [sum(each) for each in zip(*(columns[part] for part in group), strict=True)]

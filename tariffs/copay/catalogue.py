@@ -1,0 +1,84 @@
+"""What the policy says of one item: class, first share, price limit, approval, direct payment."""
+
+from msgspec import Struct
+
+from tariffs.copay.claim import PRICE_ONE, Line
+from tariffs.copay.policy import Scene
+from tariffs.copay.row import Row
+
+NO_LIMIT = 999_999 * PRICE_ONE
+"""How the national catalogue writes "no limit"."""
+
+ITEMS_MAX = 100_000
+"""Items remembered for one kind of claim; then all are forgotten. A national catalogue has about 60,000."""
+
+
+class Terms(Struct, frozen=True):
+    """`first_share` in millionths; `fixed`, `least`, `most` of the first share in fen a unit; `direct` a ratio.
+
+    `covered`: kept out neither by its class nor by a restriction without approval. `limit` in millionths a unit.
+    """
+
+    grade: str
+    first_share: int = 0
+    fixed: int = 0
+    least: int | None = None
+    most: int | None = None
+    limit: int | None = None
+    covered: bool = False
+    direct: int | None = None
+    rows: tuple[Row, ...] = ()
+
+
+def terms_of(line: Line, scene: Scene) -> Terms:
+    """The catalogue's row that names the item goes before the line's own value, this before a general row."""
+    key = (
+        *(line.item, line.category, line.grade, line.first_share, line.limit, line.restricted, line.approval),
+        line.parted is None,
+    )
+    found = scene.items.get(key)
+    if found is None:
+        if len(scene.items) >= ITEMS_MAX:
+            scene.items.clear()
+        found = scene.items[key] = _looked_up(line, scene)
+    terms: Terms = found
+    scene.used.extend(terms.rows)
+    return terms
+
+
+def _looked_up(line: Line, scene: Scene) -> Terms:
+    facts = {**scene.facts, "item": line.item, "category": line.category}
+    rows: list[Row] = []
+
+    def told(parameter: str, own: int | str | bool | None = None) -> int | str | bool | None:
+        row = scene.item_row(parameter, facts)
+        if row is not None and (own in (None, "") or row.names_item):
+            rows.append(row)
+            assert not isinstance(row.value, tuple)
+            return row.value
+        return own
+
+    def number(parameter: str, own: int | None = None) -> int | None:
+        value = told(parameter, own)
+        assert value is None or isinstance(value, int)
+        return value
+
+    grade = str(told("item.class", line.grade) or "C")
+    facts["class"] = grade
+    if line.parted is not None:
+        return Terms(grade, direct=number("item.direct"), rows=tuple(rows))
+    if grade == "C":
+        return Terms(grade, rows=tuple(rows))
+    limit = number("item.limit", line.limit)
+    restricted = told("item.restricted", line.restricted)
+    return Terms(
+        grade,
+        first_share=(number("item.first", line.first_share) or 0) if grade == "B" else 0,
+        fixed=number("item.first.fixed") or 0,
+        least=number("item.first.least"),
+        most=number("item.first.most"),
+        limit=None if limit is None or limit >= NO_LIMIT else limit,
+        covered=line.approval == "1" if restricted else line.approval != "2",
+        direct=number("item.direct"),
+        rows=tuple(rows),
+    )
