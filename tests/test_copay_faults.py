@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,6 +153,31 @@ def test_quantity_times_price_must_be_the_amount_that_is_told() -> None:
     line = {"pric": "1.255", "cnt": "2", "det_item_fee_sumamt": "2.52"}
     with pytest.raises(BadClaim, match="disagree"):
         settle(*read_claim(json.dumps({"id": "c", "date": "2025-01-01", "lines": [line]}).encode(), 2, LAW.facts), LAW)
+
+
+def test_a_comparison_tells_the_changed_value_with_its_day_and_who_pays_less(tmp_path: Path) -> None:
+    assert run("copy", "builtin:jiaxing-demo", str(tmp_path / "new"))[0] == 0
+    values = tmp_path / "new" / "values.csv"
+    old = "level=2 person=11*,0.70,ratio"
+    text = values.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    values.write_text(text.replace(old, "level=2 person=11*,0.75,ratio"), encoding="utf-8")
+    claims = tmp_path / "day.jsonl"
+    claims.write_text("\n".join(json.dumps(json.loads(line)["claim"]) for line in load_cases() if '"JX-' in line))
+    arguments = ("diff", "builtin:jiaxing-demo", str(tmp_path / "new"), str(claims))
+    status, output = run(*arguments, "--json", "--plot", str(tmp_path / "change.svg"))
+    found = json.loads(output)
+    assert status == 0 and (tmp_path / "change.svg").stat().st_size > 1000
+    [change] = found["changes"]
+    assert (change["first"], change["parameter"], change["old"], change["new"]) == (
+        *("2023-01-01", "basic.ratio"),
+        *("0.70", "0.75"),
+    )
+    total = found["groups"][-1]
+    # 1,100 and 2,600 yuan over the deductible, five points more; the third case meets the cap under both.
+    assert total["fen_old"] - total["fen_new"] == (110_000 + 260_000) // 20
+    assert (total["less"], total["more"], total["cases_new"]) == (2, 0, 8)
+    assert "0.75" in run(*arguments)[1]
 
 
 def run(*arguments: str, given: str = "") -> tuple[int, str]:

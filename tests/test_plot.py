@@ -38,11 +38,14 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
+PAID = ("收入", "yuan taken")
+
+
 def draw(path: Path) -> None:
     """Any character without a glyph is a warning, and here an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot.draw(path, PAIRS, NAMES, TITLE, ("车费", "fares"))
+        plot.draw(path, PAIRS, NAMES, TITLE, ("车费", "fares"), PAID)
 
 
 def test_without_a_chinese_font_the_english_labels_stand_alone(
@@ -62,24 +65,24 @@ def test_with_a_chinese_font_both_languages_stand_there(
     monkeypatch.setattr(plot, "CHINESE_FONTS", ("no such font", "DejaVu Sans"))  # its boxes are not looked at
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plot.draw(tmp_path / "b.png", PAIRS, NAMES, TITLE, ("车费", "fares"))
+        plot.draw(tmp_path / "b.png", PAIRS, NAMES, TITLE, ("车费", "fares"), PAID)
     assert {"学生卡\nstudent", "unnamed", "少付 · pay less", "新旧对比 · old and new"} <= set(drawn)
 
 
 def test_very_many_different_changes_are_drawn_as_a_histogram(tmp_path: Path, drawn: list[str]) -> None:
     many = [Pair("a", str(nth), 100, 100 + nth) for nth in range(2 * plot.BARS_MAX)]
-    plot.draw(tmp_path / "many.png", many, NAMES, TITLE, ("车费", "fares"))
+    plot.draw(tmp_path / "many.png", many, NAMES, TITLE, ("车费", "fares"), PAID)
     assert any("1 pay the same" in text for text in drawn)
 
 
 def test_nothing_to_compare_is_a_picture_too(tmp_path: Path) -> None:
-    plot.draw(tmp_path / "empty.svg", [], NAMES, TITLE, ("车费", "fares"))
+    plot.draw(tmp_path / "empty.svg", [], NAMES, TITLE, ("车费", "fares"), PAID)
     assert "<svg" in (tmp_path / "empty.svg").read_text("utf-8")
 
 
 def test_a_file_name_that_no_picture_has_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="xyz"):
-        plot.draw(tmp_path / "a.xyz", PAIRS, NAMES, TITLE, ("车费", "fares"))
+        plot.draw(tmp_path / "a.xyz", PAIRS, NAMES, TITLE, ("车费", "fares"), PAID)
 
 
 def test_a_device_does_not_load_the_plotting_library() -> None:

@@ -1,9 +1,16 @@
 """How commands list what is wrong with an input: each fault with its place once, then the rule in words."""
 
+import sys
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import click
+
+from terminal.commands.say import answer
+
+if TYPE_CHECKING:
+    from tariffs.faults import PackFaults
 
 language = click.option(
     "--language",
@@ -47,3 +54,11 @@ def fault_lines(faults: Sequence[Listed], language: str) -> list[str]:
         lines.append(f"  {fault.where}")
         lines += [f"      {text}" for name, text in (("zh", fault.zh), ("en", fault.en)) if language in (name, "both")]
     return lines
+
+
+def refuse(place: str, wrong: "PackFaults", language: str, as_json: bool) -> NoReturn:
+    """Answer everything that is wrong with the pack or policy at `place`, and end with 1."""
+    faults = wrong.faults
+    head = f"{place}：有 {len(faults)} 处错误，未予采用 · {len(faults)} faults, not to be used"
+    answer({"faults": [asdict(fault) for fault in faults]}, as_json, lambda: [head, *fault_lines(faults, language)])
+    sys.exit(1)

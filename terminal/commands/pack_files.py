@@ -1,15 +1,14 @@
 """Commands about packs as files: check, copy, diff. The group is terminal/commands/packs.py."""
 
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from terminal.commands.faults import fault_lines, language
-from terminal.commands.say import answer, as_json, fail, speaking
+from terminal.commands.faults import fault_lines, language, refuse
+from terminal.commands.picture import picture, plot_file
+from terminal.commands.say import answer, as_json, speaking
 
 RIDERS_MAX = 200_000
 """Riders of a generated day: more than Jiaxing's buses carry, and half a minute of work."""
@@ -37,10 +36,7 @@ def check(place: str, unverified: bool, language: str, as_json: bool) -> None:
     try:
         parsed = parse_pack(files)
     except PackFaults as wrong:
-        faults = wrong.faults
-        head = f"{place}：有 {len(faults)} 处错误，未予采用 · {len(faults)} faults, not to be used"
-        answer({"faults": [asdict(fault) for fault in faults]}, as_json, lambda: [head, *fault_lines(faults, language)])
-        sys.exit(1)
+        refuse(place, wrong, language, as_json)
     odd = suspects(files, parsed)
     lines = [f"票价包可用 · the pack is good: {parsed.version}, 自 · in force from {parsed.in_force_from}"]
     if odd:
@@ -60,18 +56,9 @@ def check(place: str, unverified: bool, language: str, as_json: bool) -> None:
 def copy(place: str, folder: Path) -> None:
     """Write the files of a pack into a new FOLDER, to be edited there."""
     from config.store import load_pack_files
+    from terminal.commands.copies import copied
 
-    files = load_pack_files(place)
-    try:
-        folder.mkdir(parents=True)
-        for name, raw in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(raw)
-    except FileExistsError:
-        fail(f"{folder} 已存在 · exists already: name a new folder")
-    except OSError as wrong:
-        fail(f"无法写入 · cannot be written: {wrong}")
-    click.echo(f"已复制 {len(files)} 个文件到 · {len(files)} files copied to: {folder}")
+    copied(load_pack_files(place), folder)
     click.echo("改动后请换新的 version（pack.toml）· give the changed pack a new version in pack.toml")
 
 
@@ -92,9 +79,7 @@ def copy(place: str, folder: Path) -> None:
 @click.option(
     "--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Replay on this day.  [default: of the first change]"
 )
-@click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the replay: FILE.png, .svg or .pdf."
-)
+@plot_file
 @as_json
 @speaking
 def diff(
@@ -124,18 +109,5 @@ def diff(
         compared.replay_day(riders, seed)
     answer(compared.value(), as_json, compared.lines)
     if plot is not None:
-        _plot(compared, plot, as_json)
-
-
-def _plot(compared: Any, path: Path, quiet: bool) -> None:
-    try:
-        from terminal.whatif.plot import draw
-    except ImportError:
-        fail("没有绘图库 · no plotting library: pip install 'citizen-card-terminal[plot]'", 2)
-    title = f"{compared.old.version} → {compared.new.version}"
-    try:
-        draw(path, compared.pairs, compared.names, ("", title), ("车费", "fares"))
-    except (OSError, ValueError) as wrong:
-        fail(f"图没有画成 · the picture could not be drawn: {wrong}", 2)
-    if not quiet:
-        click.echo(f"图 · picture: {path}")
+        title = f"{compared.old.version} → {compared.new.version}"
+        picture(plot, compared.pairs, compared.names, title, ("车费", "fares"), ("收入", "yuan taken"), as_json)

@@ -48,10 +48,12 @@ def draw(
     names: Mapping[str, tuple[str, str]],
     title: tuple[str, str],
     unit: tuple[str, str],
+    paid: tuple[str, str],
 ) -> None:
     """Draw `pairs` into `path`.
 
-    `names`: group to (Chinese, English); `title` the same; `unit` what is paid for ("乘车", "rides").
+    `names`: group to (Chinese, English); `title` the same; `unit` what is paid for ("乘车", "rides");
+    `paid` what the sums of money are ("收入", "yuan taken").
 
     Raises ValueError for a file name whose ending no picture has, OSError.
     """
@@ -63,7 +65,7 @@ def draw(
         figure = Figure(figsize=(11, 6.5), layout="constrained")
         figure.suptitle(_label(title, chinese).replace("\n", " · "), fontsize=12)
         sums_axes, persons_axes, changes_axes = _three(figure)
-        _sums(sums_axes, groups, labels, chinese)
+        _sums(sums_axes, groups, labels, paid, chinese)
         _persons(persons_axes, groups, labels, chinese)
         _changes(changes_axes, pairs, unit, chinese)
         figure.savefig(path, dpi=120)
@@ -89,7 +91,7 @@ def _three(figure: Figure) -> tuple[Axes, Axes, Axes]:
     return figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, :])
 
 
-def _sums(axes: Axes, groups: Sequence[Sums], labels: Sequence[str], chinese: str) -> None:
+def _sums(axes: Axes, groups: Sequence[Sums], labels: Sequence[str], paid: tuple[str, str], chinese: str) -> None:
     places = range(len(groups))
     old = [group.fen_old / 100 for group in groups]
     new = [group.fen_new / 100 for group in groups]
@@ -102,7 +104,7 @@ def _sums(axes: Axes, groups: Sequence[Sums], labels: Sequence[str], chinese: st
     axes.set_xlim(0, most * 1.22)
     axes.set_yticks(list(places), labels)
     axes.invert_yaxis()
-    axes.set_xlabel(_words("收入，元（旁为变化）", "yuan taken, with the change", chinese))
+    axes.set_xlabel(_words(f"{paid[0]}，元（旁为变化）", f"{paid[1]}, with the change", chinese))
     axes.legend(loc="lower right", frameon=False)
     _plain(axes)
 

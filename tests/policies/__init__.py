@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from config.store import load_policy_files
+from config.store import load_pack_files
 from tariffs.copay.claims import read_claim
 from tariffs.copay.documents import bill_document
 from tariffs.copay.load import parse_policy
@@ -69,7 +69,7 @@ UNITS = {
 
 def load(place: str) -> Policy:
     """A policy of this folder, or one that came with the program."""
-    return parse_policy(load_policy_files(place if ":" in place else str(HERE / place)))
+    return parse_policy(load_pack_files(place if ":" in place else str(HERE / place), "policies"))
 
 
 def files(*rows: str, layers: str = BASIC, toml: str = TOML, decimals: int = 2) -> dict[str, bytes]:
