@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
 from msgspec import to_builtins
 
 from tariffs.pack import Pack
@@ -16,6 +17,9 @@ from terminal.whatif.changes import Change, changes, compared_places
 from terminal.whatif.day import generated
 from terminal.whatif.pairs import Pair, sums
 from terminal.whatif.replay import Tapped, as_taken, moved, paired
+
+PATIENCE_FROM = 50_000
+"""Taps from which a replay takes more than some seconds, and says so."""
 
 
 class Comparison:
@@ -44,6 +48,8 @@ class Comparison:
 
     def _replay(self, taps: Sequence[Tapped]) -> None:
         then = moved(taps, self.day)
+        if len(then) > PATIENCE_FROM:
+            click.echo(f"重放 {len(then)} 次刷卡，请稍候 · replaying {len(then)} taps, please wait", err=True)
         self.source |= {"taps": len(taps), "from": str(then[0].at.date()) if then else None}
         self.pairs = paired(then, self.old, self.new)
 
