@@ -70,7 +70,7 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
     last = wallet.last_ride
     if last is not None and _is_second_tap(last, ask, now, tables):
         return _second_tap(wallet, ask, now, tables, terms, price, last, why)
-    fare = None if last is None else _transfer_fare(wallet, now, tables, fares, terms, price, last)
+    fare = None if last is None else _transfer_fare(wallet, ask, now, tables, fares, terms, price, last)
     if last is None or fare is None:
         ride = _ride(ask, now, now, 1, 0, price.amount_fen, price)
         return _charge(wallet, today, tables, terms, price, price.reason, ride, why)
@@ -176,13 +176,18 @@ def _second_tap(
 
 
 def _transfer_fare(
-    wallet: Wallet, now: datetime, tables: Pack, fares: Tables, terms: Terms, price: Price, last: LastRide
+    wallet: Wallet, ask: Ride, now: datetime, tables: Pack, fares: Tables, terms: Terms, price: Price, last: LastRide
 ) -> int | None:
     """What this boarding costs as a transfer; None when it is none, or none that is cheaper than the fare.
 
     The card must be able to record it, and the window must have been opened by a boarding that was paid.
     """
     if not terms.transfers or not wallet.composite or (last.transfers == 0 and last.amount_fen == 0):
+        return None
+    allowed = tables.transfers.at(now.date())
+    if allowed is not None and (
+        (not allowed.same_line and last.line == ask.line) or (not allowed.same_vehicle and last.vehicle == ask.vehicle)
+    ):
         return None
     passed = _since(last.first_boarded_at, now, tables)
     if passed is None or _since(last.boarded_at, now, tables) is None:

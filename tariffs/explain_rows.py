@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tariffs.dated import Dated
 from tariffs.fares.feed import Feed, LegRule, Product, TransferRule
 from tariffs.fares.gtfs import CASH
 from tariffs.fares.match import NO_AREA, Travel
@@ -15,7 +16,7 @@ from tariffs.faults import Findings
 from tariffs.money import yuan_text
 from tariffs.pack import Pack
 from tariffs.rules import ClassTable, read_classes
-from tariffs.tables import Tables, edition_files
+from tariffs.tables import Tables, edition_places
 from tariffs.toml import TomlFile
 from tariffs.wallet import Wallet
 
@@ -58,7 +59,7 @@ class Rows:
         self.pack = pack
         self.toml = {name: TomlFile(files, f"{name}.toml", Findings()) for name in ("classes", "pack")}
         self.classes = read_classes(self.toml["classes"], pack.tables.editions[-1].engine.feed)
-        self.editions = edition_files(files)
+        self.editions = Dated(edition_places(files, pack.in_force_from).items())
         self.files = files
 
     def allow_list(self, wallet: Wallet, today: date) -> Iterator[Note]:
@@ -154,9 +155,7 @@ class Rows:
 
     def _path(self, file: str, today: date) -> str:
         """Where a file of the edition in force lies in the pack."""
-        days = [day for day, names in self.editions.items() if file in names and day <= today]
-        day = max(days, default=date.min)
-        return file if day == date.min else f"{day}/{file}"
+        return (self.editions.at(today) or {}).get(file, file)
 
     def _tables(self, name: str, header: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The tables of a TOML file, each with its place."""

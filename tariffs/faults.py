@@ -1,6 +1,7 @@
 """What is wrong with a tariff pack: all of it at once, each with its file, line, value and the rule that it breaks."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from tariffs.limits import FAULTS_MAX, VALUE_SHOWN_MAX
 
@@ -50,6 +51,12 @@ class Findings:
         self.count += 1
         if len(self.told) < FAULTS_MAX:
             self.told.append(Fault(file, line, field, shown(value), zh, en))
+
+    def take(self, others: "Findings", places: Mapping[str, str]) -> None:
+        """Take over what others hold; `places` renames files."""
+        self.count += others.count
+        for fault in others.told[: FAULTS_MAX - len(self.told)]:
+            self.told.append(replace(fault, file=places.get(fault.file, fault.file)))
 
     def raise_if_any(self) -> None:
         """Raises PackFaults when anything was noted."""

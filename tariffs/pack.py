@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from tariffs.dated import Dated
 from tariffs.faults import Findings
 from tariffs.limits import PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX
-from tariffs.rules import Scheme, read_classes, read_rules
-from tariffs.tables import Tables, open_tables, price_terms, read_editions
+from tariffs.rules import Scheme, TransferTerms, in_force_from, read_classes, read_rules
+from tariffs.tables import Tables, open_editions, price_terms, unverified
 from tariffs.terms import Terms
 from tariffs.toml import TomlFile
 
@@ -40,6 +40,7 @@ class Pack:
     local: Mapping[str, Dated[Terms]]
     plain_classes: frozenset[str]
     visiting: Mapping[str, Dated[Terms]]
+    transfers: Dated[TransferTerms]
     low_balance_fen: int
     ends_soon: timedelta
     healed_window: timedelta
@@ -56,11 +57,12 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
     findings = Findings()
     _check_sizes(files, findings)
     findings.raise_if_any()
-    feeds = read_editions(files, findings)
-    tables = {} if findings.count else {day: open_tables(feed, findings) for day, feed in feeds.items()}
     pack_file = TomlFile(files, "pack.toml", findings)
+    tables = open_editions(files, in_force_from(pack_file), findings)
+    if not tables:
+        findings.raise_if_any()
     class_file = TomlFile(files, "classes.toml", findings)
-    latest = feeds[max(feeds)]
+    latest = tables[max(tables)].engine.feed
     rules = read_rules(pack_file, latest.routes) if not pack_file.broken else None
     classes = read_classes(class_file, latest) if not class_file.broken else None
     findings.raise_if_any()
@@ -79,12 +81,13 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
         local=local,
         plain_classes=frozenset(name for name, editions in local.items() if not any(map(_reads, editions.editions))),
         visiting=visiting,
+        transfers=rules.transfers,
         low_balance_fen=rules.low_balance_fen,
         ends_soon=rules.ends_soon,
         healed_window=rules.healed_window,
         same_ride_window=rules.same_ride_window,
         clock_tolerance=rules.clock_tolerance,
-        unverified=(*latest.unverified, *pack_file.unverified, *class_file.unverified),
+        unverified=(*unverified(tables), *pack_file.unverified, *class_file.unverified),
     )
 
 

@@ -61,6 +61,14 @@ class VisitorTable:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferTerms:
+    """One edition of what GTFS cannot say of transfers: whether the same line, or the same vehicle, counts."""
+
+    same_line: bool
+    same_vehicle: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """pack.toml as read."""
 
@@ -71,6 +79,7 @@ class Rules:
     hot_locks: Mapping[int, bool]
     schemes: Mapping[str, Scheme]
     visiting: tuple[VisitorTable, ...]
+    transfers: Dated[TransferTerms]
     low_balance_fen: int
     ends_soon: timedelta
     healed_window: timedelta
@@ -78,9 +87,16 @@ class Rules:
     clock_tolerance: timedelta
 
 
+def in_force_from(file: TomlFile) -> date:
+    """The pack's first day, before anything is checked; a day that is none is told by read_rules."""
+    found = file.values.get("in_force_from")
+    day = found.get("value") if isinstance(found, dict) else None
+    return day if type(day) is date else date.min
+
+
 def read_rules(file: TomlFile, routes: Mapping[str, str]) -> Rules:
     """Read pack.toml; `routes` are the feed's. Faults go into the file's findings."""
-    root = file.root("hot_levels", "accepted", "visitors")
+    root = file.root("hot_levels", "accepted", "visitors", "transfers")
     visitors = tuple(_visitor(block) for block in file.tables("visitors", TERMS_MAX))
     _no_edition_twice(file, "visitors", visitors)
     rules = Rules(
@@ -91,6 +107,7 @@ def read_rules(file: TomlFile, routes: Mapping[str, str]) -> Rules:
         hot_locks=_hot_locks(file),
         schemes=_schemes(file, frozenset(visitor.id for visitor in visitors)),
         visiting=visitors,
+        transfers=_transfers(file),
         low_balance_fen=root.sourced("low_balance_fen", whole(0, 10_000)),
         ends_soon=timedelta(days=root.sourced("ends_soon_days", whole(0, 366))),
         healed_window=timedelta(minutes=root.sourced("healed_minutes", whole(0, 60))),
@@ -170,6 +187,17 @@ def _schemes(file: TomlFile, visiting: frozenset[str]) -> dict[str, Scheme]:
         scheme: Scheme(issuer, {key: Dated(days.items()) for key, days in entries[scheme].items()})
         for scheme, issuer in by_issuer.items()
     }
+
+
+def _transfers(file: TomlFile) -> Dated[TransferTerms]:
+    editions: dict[date, TransferTerms] = {}
+    for block in file.tables("transfers", TERMS_MAX):
+        day = block.take("in_force_from", DAY)
+        if day in editions:
+            block.fault("in_force_from", day, "同日的版本重复", "two editions take force on one day")
+        editions[day] = TransferTerms(block.sourced("same_line", FLAG), block.sourced("same_vehicle", FLAG))
+        block.close()
+    return Dated(editions.items())
 
 
 def _visitor(block: Block) -> VisitorTable:

@@ -8,7 +8,7 @@ from tariffs.fares.sheet import read_sheet
 from tariffs.faults import Fault, Findings
 from tariffs.money import yuan_en, yuan_zh
 from tariffs.pack import Pack
-from tariffs.tables import edition_files
+from tariffs.tables import edition_places
 from tariffs.terms import Terms
 from tariffs.toml import TomlFile
 
@@ -30,17 +30,18 @@ def suspects(files: Mapping[str, bytes], pack: Pack) -> list[Fault]:
         places = _places(class_file, "classes", name)
         _editions(findings, "classes.toml", places, pack, name, editions)
         for day, terms in zip(editions.days, editions.editions, strict=True):
-            _class(findings, places.get(day, 0), pack, name, day, terms)
+            line = places.get(max((own for own in places if own <= day), default=day), 0)
+            _class(findings, line, pack, name, day, terms)
     for name, editions in pack.visiting.items():
         _editions(findings, "pack.toml", _places(pack_file, "visitors", name), pack, name, editions)
     _allow_list(findings, pack_file, pack)
-    present: dict[str, bytes] = {}
-    for day, brought in sorted(edition_files(files).items()):
-        present |= brought
-        for fault in _unused(present):
-            if fault.file in brought or day == date.min:
-                place = fault.file if day == date.min else f"{day}/{fault.file}"
-                findings.add(place, fault.line, fault.field, fault.value, fault.zh, fault.en)
+    told: set[tuple[str, int, str]] = set()
+    for edition in edition_places(files, pack.in_force_from).values():
+        for fault in _unused({file: files[place] for file, place in edition.items()}):
+            place = (edition[fault.file], fault.line, fault.field)
+            if place not in told:
+                findings.add(*place, fault.value, fault.zh, fault.en)
+            told.add(place)
     return findings.told
 
 

@@ -1,11 +1,12 @@
 """The fare tables in force from one day: the engine, and what every class pays, worked out when the pack opens.
 
-A folder of a pack that is named by a day (2022-06-01/) holds GTFS files that take the place of those of the same name
-from that day on. Every edition is a whole feed: a tap, early or late, uses the one of its own day.
+The pack's own folder is in force from the pack's day. A folder in it that is named by a later day (2026-06-01/) holds
+GTFS files that take the place of those of the same name from that day on; one of an earlier day, those that held
+before the pack. Every edition is a whole feed: a tap, early or late, uses the one of its own day.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TypeVar
@@ -62,50 +63,71 @@ class Tables:
         return None if rules is None else price(terms, self.cash, rules)
 
 
-def read_editions(files: Mapping[str, bytes], findings: Findings) -> dict[date, Feed]:
-    """The feeds by their first day; the one that holds from the beginning stands at date.min."""
-    days = edition_files(files)
+def edition_places(files: Collection[str], first: date) -> dict[date, dict[str, str]]:
+    """The editions by their first day: which GTFS file lies where in the pack. `first` is the pack's own day.
+
+    The earliest edition holds from the beginning of time: its day is date.min.
+    """
+    own = {name: name for name in files if "/" not in name}
+    brought: defaultdict[date, dict[str, str]] = defaultdict(dict, {first: {}})
+    for name in files:
+        folder, _, file = name.rpartition("/")
+        if (day := _day(folder)) is not None:
+            brought[day][file] = name
+    found: dict[date, dict[str, str]] = {}
+    present = own
+    for day in sorted(brought):
+        present = (own if day == first else present) | brought[day]
+        found[day if found else date.min] = present
+    return found
+
+
+def open_editions(files: Mapping[str, bytes], first: date, findings: Findings) -> dict[date, Tables]:
+    """The fare tables by the first day of their edition; `first` is the pack's own."""
     for file in NEEDED:
         if file not in files:
             findings.add(file, 0, "", "", "缺少此文件", "this file is missing")
-    if len(days) > EDITIONS_MAX:
-        findings.add("", 0, "", len(days), f"多于 {EDITIONS_MAX} 个生效日期", f"more than {EDITIONS_MAX} editions")
+    editions = edition_places(files, first)
+    if len(editions) > EDITIONS_MAX:
+        zh, en = f"多于 {EDITIONS_MAX} 个生效日期", f"more than {EDITIONS_MAX} editions"
+        findings.add("", 0, "", len(editions), zh, en)
         return {}
-    present = dict(days.pop(date.min, {}))
-    feeds = {date.min: read_feed(present, findings)}
-    for day in sorted(days):
-        present |= days[day]
+    opened: dict[date, Tables] = {}
+    for day, places in editions.items():
         told = Findings()
-        feeds[day] = read_feed(present, told)
-        for fault in told.told:
-            place = f"{day}/{fault.file}" if fault.file in days[day] else fault.file
-            findings.add(place, fault.line, fault.field, fault.value, fault.zh, fault.en)
-    return feeds
+        feed = read_feed({file: files[place] for file, place in places.items()}, told)
+        doubts = tuple((places[file], line, source) for file, line, source in feed.unverified)
+        opened[day] = _open(replace(feed, unverified=doubts), told)
+        findings.take(told, places)
+    return opened
 
 
-def edition_files(files: Mapping[str, bytes]) -> dict[date, dict[str, bytes]]:
-    """The files that each edition brings, by their own names; date.min: the pack's own folder."""
-    days: defaultdict[date, dict[str, bytes]] = defaultdict(dict)
-    for name, raw in files.items():
-        folder, _, file = name.rpartition("/")
-        day = _day(folder)
-        if day is not None:
-            days[day][file] = raw
-    return days
+def unverified(editions: Mapping[date, Tables]) -> tuple[tuple[str, int, str], ...]:
+    """(file, line, source) of each value that nobody has confirmed; a file that holds on is told once."""
+    return tuple(dict.fromkeys(place for day in sorted(editions) for place in editions[day].engine.feed.unverified))
 
 
-def open_tables(feed: Feed, findings: Findings) -> Tables:
-    """Check that a validator can price by this feed, and make it ready."""
-    engine = Engine(feed, AS_TAPPED)
-    _check_products(feed, findings)
+def _open(feed: Feed, findings: Findings) -> Tables:
+    """Make a feed ready, and check that a validator can price by it unless it is faulty as it is."""
+    flat = not any(rule.from_area or rule.from_timeframe for rule in feed.leg_rules)
+    tables = Tables(Engine(feed, AS_TAPPED), cash_fares(feed), flat)
+    if not findings.count:
+        _check_products(feed, findings)
+        _check_rules(feed, findings)
+        _check_cash(tables, findings)
+    return tables
+
+
+def _check_rules(feed: Feed, findings: Findings) -> None:
+    """A tap at boarding knows neither where and when its ride ends nor which ride comes next."""
     if feed.join_rules:
         zh, en = "上车刷卡无法把两段并为一段", "a tap at boarding cannot make two legs one"
         findings.add("fare_leg_join_rules.txt", 2, "", "", zh, en)
-    for leg_rule in feed.leg_rules:
-        for column, value in (("to_area_id", leg_rule.to_area), ("to_timeframe_group_id", leg_rule.to_timeframe)):
+    for leg in feed.leg_rules:
+        for column, value in (("to_area_id", leg.to_area), ("to_timeframe_group_id", leg.to_timeframe)):
             if value:
                 zh, en = "上车刷卡时不知道下车站和时间", "a tap at boarding does not know where and when the ride ends"
-                findings.add("fare_leg_rules.txt", leg_rule.line, column, value, zh, en)
+                findings.add("fare_leg_rules.txt", leg.line, column, value, zh, en)
     for rule in feed.transfer_rules:
         if rule.limit_seconds is not None and rule.limit_type != BOARD_TO_BOARD:
             findings.add(
@@ -116,14 +138,14 @@ def open_tables(feed: Feed, findings: Findings) -> Tables:
                 "须为 1（上车到上车）：上车刷卡只能量此种时限",
                 "must be 1 (boarding to boarding), the one that a tap at boarding can measure",
             )
-    flat = not any(rule.from_area or rule.from_timeframe for rule in feed.leg_rules)
-    tables = Tables(engine, cash_fares(feed), flat)
+
+
+def _check_cash(tables: Tables, findings: Findings) -> None:
     for network, rules in _by_network(tables).items():
         if rules and all(rule.product not in tables.cash for rule in rules):
             zh = "该网络没有现金票价（fare_media_type 0，默认类别）"
             en = "this network has no cash fare (fare_media_type 0, default category)"
             findings.add("fare_products.txt", 0, "fare_media_id", network, zh, en)
-    return tables
 
 
 def _check_products(feed: Feed, findings: Findings) -> None:
@@ -234,9 +256,7 @@ def _priced(terms: Terms, tables: Tables, by_network: Matched) -> Terms:
 
 
 def _day(folder: str) -> date | None:
-    """The first day of an edition's folder; the pack's own folder holds from the beginning."""
-    if not folder:
-        return date.min
+    """The day that a folder is named by, None for any other."""
     try:
         return date.fromisoformat(folder) if len(folder) == len("2026-01-01") else None
     except ValueError:

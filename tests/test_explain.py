@@ -103,9 +103,9 @@ def test_editions_of_other_days_say_when_they_hold() -> None:
     files = dict(FILES)
     start = files["classes.toml"].index(b"[[classes]]")
     first = files["classes.toml"][start : files["classes.toml"].index(b"[[classes]]", start + 1)]
-    files["classes.toml"] += first.replace(b"2022-01-01", b"2023-01-01") + first.replace(b"2022-01-01", b"2099-01-01")
+    files["classes.toml"] += first.replace(b"2017-01-01", b"2023-01-01") + first.replace(b"2017-01-01", b"2099-01-01")
     said = {note.said: (note.matched, note.en) for note in notes(explained(files), "on which terms")}
-    assert said["ordinary 2022-01-01"] == (False, "overtaken on 2023-01-01")
+    assert said["ordinary 2017-01-01"] == (False, "overtaken on 2023-01-01")
     assert said["ordinary 2023-01-01"] == (True, "ordinary card")
     assert said["ordinary 2099-01-01"] == (False, "only from 2099-01-01 on")
 

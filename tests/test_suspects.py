@@ -26,8 +26,8 @@ BOAT = "boat_single,水上巴士单程 boat single,,cash"
 SUSPECT = [
     ("fare_products.txt", FREE_FARE, "", "classes.toml:55", "has no fare on network city"),
     ("fare_products.txt", "adult,card,1.00", "adult,card,2.50", "classes.toml:7", "above the cash fare of ¥2.00"),
-    ("classes.toml", f"{STUDENT}2022-01", f"{STUDENT}2022-03", "classes.toml:19", "from 2022-01-01 to 2022-02-28"),
-    ("classes.toml", f"{ORDINARY}2022-01", f"{ORDINARY}2022-03", "classes.toml:19", "has no rules yet"),
+    ("classes.toml", f"{STUDENT}2017-01", f"{STUDENT}2022-03", "classes.toml:19", "from 2022-01-01 to 2022-02-28"),
+    ("classes.toml", f"{ORDINARY}2017-01", f"{ORDINARY}2022-03", "classes.toml:19", "has no rules yet"),
     ("pack.toml", f"{TUNION}2017", f"{TUNION}2023", "pack.toml:68", "no rules for tunion"),
     (
         "pack.toml",

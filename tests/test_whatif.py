@@ -74,7 +74,7 @@ def test_an_edition_that_takes_force_later_is_told_from_its_own_day() -> None:
     files = pack_files("jiaxing")
     start = files["classes.toml"].index(b'[[classes]]\nid = "student"')
     student = files["classes.toml"][start : files["classes.toml"].index(b"[[classes]]", start + 1)]
-    later = student.replace(b"2022-01-01", b"2027-09-01").replace(b'value = "student"', b'value = "adult"')
+    later = student.replace(b"2017-01-01", b"2027-09-01").replace(b'value = "student"', b'value = "adult"')
     files["classes.toml"] += later.replace(b'"full_fare"', b'"refuse"')
     found = changes(OLD, parse_pack(files))
     assert {(change.rider.group, change.first) for change in found} == {("student", date(2027, 9, 1))}

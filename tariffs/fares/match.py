@@ -31,6 +31,10 @@ class Travel:
     end: datetime | None
 
 
+def _line(rule: LegRule) -> int:
+    return rule.line
+
+
 class LegMatcher:
     """The leg rules of a feed, ready to be asked."""
 
@@ -56,13 +60,13 @@ class LegMatcher:
         return NO_AREA
 
     def match(self, travel: Travel) -> tuple[LegRule, ...]:
-        """The rules that hold for this leg, in no order that matters; empty when its fare is unknown."""
+        """The rules that hold for this leg, in the order of the file; empty when its fare is unknown."""
         found: list[LegRule] = []
         for network in self._network_cells(travel.networks):
             for from_area in self._area_cells(travel.from_areas, self._from_areas):
                 for to_area in self._area_cells(travel.to_areas, self._to_areas):
                     found += self._index.get((network, from_area, to_area), ())
-        timed = [rule for rule in found if not self._wrong_time(rule, travel)]
+        timed = sorted((rule for rule in found if not self._wrong_time(rule, travel)), key=_line)
         if not self._feed.ranked:
             return tuple(timed)
         top = max((rule.priority for rule in timed), default=0)
