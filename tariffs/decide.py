@@ -2,7 +2,10 @@
 
 from datetime import date, datetime, timedelta
 
+from msgspec import structs
+
 from tariffs.asks import Ride
+from tariffs.extras import NO_EXTRAS, discounted
 from tariffs.fares.feed import INSTEAD, PLUS_BOTH, TransferRule
 from tariffs.fares.transfer import Run
 from tariffs.limits import TRANSFERS_COUNTED_MAX
@@ -11,6 +14,7 @@ from tariffs.pack import Pack
 from tariffs.rules import LOCAL
 from tariffs.tables import Tables
 from tariffs.terms import Price, Repeat, Terms
+from tariffs.use import Pass, capped, paying_pass
 from tariffs.verdict import Admit, Charge, Reason, Refuse, Verdict, Warning
 from tariffs.wallet import LastRide, SettledRide, Wallet
 
@@ -44,6 +48,7 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
     15    second tap in the same ride                 Charge GROUP or REPEAT_FULL_FARE
     16    a cheaper transfer                          Charge TRANSFER
     17    otherwise                                   Charge FARE, CONCESSION, FREE_CLASS or INTEROP
+    18    a pass pays for 16 or 17, or caps lower it  Charge PASS or CAPPED
     ====  ==========================================  ================================================
 
     **A clock behind the card's last boarding.** Up to `clock_tolerance` counts as no time at all: two vehicles'
@@ -73,11 +78,37 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
     fare = None if last is None else _transfer_fare(wallet, ask, now, tables, fares, terms, price, last)
     if last is None or fare is None:
         ride = _ride(ask, now, now, 1, 0, price.amount_fen, price)
-        return _charge(wallet, today, tables, terms, price, price.reason, ride, why)
+        return _settled(wallet, tables, fares, terms, price, price.reason, ride, why)
     transfers = min(last.transfers + 1, TRANSFERS_COUNTED_MAX)
     ride = _ride(ask, now, last.first_boarded_at, 1, transfers, fare, price)
     why += ((f"换乘 {yuan_zh(fare)}", f"transfer: {yuan_en(fare)}") if fare else ("免费换乘", "free transfer"),)
-    return _charge(wallet, today, tables, terms, price, Reason.TRANSFER, ride, why)
+    return _settled(wallet, tables, fares, terms, price, Reason.TRANSFER, ride, why)
+
+
+def _settled(
+    wallet: Wallet, tables: Pack, fares: Tables, terms: Terms, price: Price, reason: Reason, ride: LastRide, why: Why
+) -> Charge:
+    """The charge for `ride` after what other rides change: a pass pays it all, else a discount, then the caps."""
+    extras, today, fen = tables.extras, ride.boarded_at.date(), ride.amount_fen
+    use = None if wallet.use is None or not terms.id else wallet.use.on(today)
+    held: Pass | None = None
+    if extras is not NO_EXTRAS and terms.id and fen:
+        network = fares.engine.feed.routes.get(ride.line or tables.unattributed_route, "")
+        held = paying_pass(extras, wallet.passes, terms.id, network, today)
+        cut = 0 if held else discounted(extras, fen, terms.id, use is not None and use.day_rides == 0, ride.boarded_at)
+        if cut < fen and held is None:
+            why += ((f"优惠 {yuan_zh(cut)}", f"discount: {yuan_en(cut)}"),)
+        most = cut if use is None else capped(extras, cut, terms.id, use)
+        if most < cut:
+            why += ((f"封顶 {yuan_zh(most)}", f"capped: {yuan_en(most)}"),)
+            reason = Reason.CAPPED
+        fen = most
+    if held is not None:
+        reason, why = Reason.PASS, (("月票/计次票", "paid by a pass"),)
+        held = held if held.rides is None else structs.replace(held, rides=held.rides - 1)
+    ride = structs.replace(ride, amount_fen=fen)
+    charge = _charge(wallet, today, tables, terms, price, reason, ride, why)
+    return structs.replace(charge, use=use and use.with_ride(fen), held=held) if use or held else charge
 
 
 def _terms(wallet: Wallet, today: date, tables: Pack) -> Terms | Refuse:

@@ -66,6 +66,9 @@ BLOCKED_READERS_MAX = 200_000
 STOP_METRES_MAX = 60
 """A bus stands within this of its stop's post, receiver error included; stops of one line are 300 m apart and more."""
 
+RIDES_MAX = 10_000
+"""Rides that a cap counts in a month: more than anybody makes."""
+
 TAPS_MAX = 50
 """Taps of one card in one ride: a school class; the card's record counts to 255."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tariffs.dated import Dated
+from tariffs.extras import Extras, read_extras
 from tariffs.faults import Findings
 from tariffs.limits import PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX
 from tariffs.rules import Scheme, TransferTerms, in_force_from, read_classes, read_rules
@@ -41,6 +42,7 @@ class Pack:
     plain_classes: frozenset[str]
     visiting: Mapping[str, Dated[Terms]]
     transfers: Dated[TransferTerms]
+    extras: Extras
     low_balance_fen: int
     ends_soon: timedelta
     healed_window: timedelta
@@ -65,6 +67,8 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
     latest = tables[max(tables)].engine.feed
     rules = read_rules(pack_file, latest.routes) if not pack_file.broken else None
     classes = read_classes(class_file, latest) if not class_file.broken else None
+    named = {table.id for table in classes or ()}
+    extras = read_extras(files, named, set(latest.routes.values()), findings)
     findings.raise_if_any()
     assert rules is not None and classes is not None, "a file that is not read leaves a fault"
     local, visiting = price_terms(tables, classes, rules.visiting, findings)
@@ -82,12 +86,13 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
         plain_classes=frozenset(name for name, editions in local.items() if not any(map(_reads, editions.editions))),
         visiting=visiting,
         transfers=rules.transfers,
+        extras=extras,
         low_balance_fen=rules.low_balance_fen,
         ends_soon=rules.ends_soon,
         healed_window=rules.healed_window,
         same_ride_window=rules.same_ride_window,
         clock_tolerance=rules.clock_tolerance,
-        unverified=(*unverified(tables), *pack_file.unverified, *class_file.unverified),
+        unverified=(*unverified(tables), *pack_file.unverified, *class_file.unverified, *extras.unverified),
     )
 
 

@@ -211,6 +211,7 @@ def _by_day(
 def _local(table: ClassTable, tables: Tables, by_network: Matched) -> Terms:
     feed = tables.engine.feed
     terms = Terms(
+        id=table.id,
         name_zh=table.name_zh,
         name_en=table.name_en,
         repeat=table.repeat,
@@ -233,6 +234,7 @@ def _visiting(table: VisitorTable, tables: Tables, by_network: Matched) -> Terms
     Source: docs/transit.md, "What a validator does".
     """
     terms = Terms(
+        id="",
         name_zh=table.name_zh,
         name_en=table.name_en,
         repeat=table.repeat,

@@ -34,6 +34,7 @@ class Price:
 class Terms:
     """The rules of one class of local cards, or of one family of other cities' cards.
 
+    `id`: the class, "" for other cities' cards.
     `taps_max`: taps in one ride, the first one included. `always_composite`: the family takes no simple purchase.
     `keeps_record`: composite where the card can, because a transfer or the repeat rule needs the record.
     `expired_as`: the class by which an expired concession is charged, "" where there is none. `usual`: no concession.
@@ -41,6 +42,7 @@ class Terms:
     transfers. `prices`: by network, of the rides that depend on nothing else (neither stop nor hour).
     """
 
+    id: str
     name_zh: str
     name_en: str
     repeat: Repeat

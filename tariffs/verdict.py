@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from tariffs.use import Pass, Use
 from tariffs.wallet import LastRide
 
 
@@ -18,6 +19,8 @@ class Reason(StrEnum):
     GROUP = "group"
     REPEAT_FULL_FARE = "repeat_full_fare"
     INTEROP = "interop"
+    PASS = "pass"
+    CAPPED = "capped"
     # admitted, nothing written on the card
     HEALED = "healed"
     REPEATED_TAP = "repeated_tap"
@@ -76,6 +79,8 @@ class Charge(Struct, frozen=True):
     warnings: tuple[Warning, ...] = ()
     low_balance_fen: int = 0
     why: tuple[tuple[str, str], ...] = ()
+    use: Use | None = None
+    held: Pass | None = None
 
 
 class Admit(Struct, frozen=True):

@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
+from tariffs.use import Pass, Use
+
 
 class LastRide(Struct, frozen=True):
     """The last ride as the card itself remembers it (its composite record); all times are local wall clock (naive),
@@ -34,6 +36,8 @@ class Wallet(Struct, frozen=True):
     `composite`: the application can take a composite purchase. `simple`: it can take a simple one. `start` and `end`:
     the application's first and last valid day. `class_end`: the last day on which the class's concession holds, None
     when the card bears no such date of its own. `last_ride`: None when the chip has none or it could not be made out.
+    `use`: what caps count, None when neither the card nor the day's record tells it; then no cap holds. `passes`: those
+    on the card.
     """
 
     number: str
@@ -51,6 +55,8 @@ class Wallet(Struct, frozen=True):
     hot_level: int | None
     last_ride: LastRide | None
     class_end: date | None = None
+    use: Use | None = None
+    passes: tuple[Pass, ...] = ()
 
 
 class SettledRide(Struct, frozen=True):
