@@ -146,13 +146,10 @@ def chain_costs(
                     rule.to_group,
                 ):
                     run += 1
-            first = spans[place - 1 - run]
-            begin = first.departure if rule.limit_type in (0, 1) else first.arrival
-            end = spans[place].arrival if rule.limit_type in (0, 3) else spans[place].departure
             enough = [row for row in steps[number] if _serves(row, run + 1) and _in_time(row, spans, place, run)]
             smallest = min((_count(row) for row in enough), default=0)
             prices = costs(feed, rule.product, rider, currency)
-            if rule not in enough or _count(rule) != smallest or not prices or begin is None or end is None:
+            if rule not in enough or _count(rule) != smallest or not prices:
                 ok = False
                 break
             if rule.kind == 2 and number == 0:
