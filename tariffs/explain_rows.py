@@ -59,7 +59,7 @@ class Rows:
         self.pack = pack
         self.toml = {name: TomlFile(files, f"{name}.toml", Findings()) for name in ("classes", "pack")}
         self.classes = read_classes(self.toml["classes"], pack.tables.editions[-1].engine.feed)
-        self.editions = Dated(edition_places(files, pack.in_force_from).items())
+        self.editions = Dated(edition_places(files).items())
         self.files = files
 
     def allow_list(self, wallet: Wallet, today: date) -> Iterator[Note]:

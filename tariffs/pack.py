@@ -13,7 +13,7 @@ from tariffs.dated import Dated
 from tariffs.extras import Extras, read_extras
 from tariffs.faults import Findings
 from tariffs.limits import PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX
-from tariffs.rules import Scheme, TransferTerms, in_force_from, read_classes, read_rules
+from tariffs.rules import Scheme, TransferTerms, read_classes, read_rules
 from tariffs.tables import Tables, open_editions, price_terms, unverified
 from tariffs.terms import Terms
 from tariffs.toml import TomlFile
@@ -60,7 +60,7 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
     _check_sizes(files, findings)
     findings.raise_if_any()
     pack_file = TomlFile(files, "pack.toml", findings)
-    tables = open_editions(files, in_force_from(pack_file), findings)
+    tables = open_editions(files, findings)
     if not tables:
         findings.raise_if_any()
     class_file = TomlFile(files, "classes.toml", findings)

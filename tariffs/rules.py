@@ -87,13 +87,6 @@ class Rules:
     clock_tolerance: timedelta
 
 
-def in_force_from(file: TomlFile) -> date:
-    """The pack's first day, before anything is checked; a day that is none is told by read_rules."""
-    found = file.values.get("in_force_from")
-    day = found.get("value") if isinstance(found, dict) else None
-    return day if type(day) is date else date.min
-
-
 def read_rules(file: TomlFile, routes: Mapping[str, str]) -> Rules:
     """Read pack.toml; `routes` are the feed's. Faults go into the file's findings."""
     root = file.root("hot_levels", "accepted", "visitors", "transfers")

@@ -36,7 +36,7 @@ def suspects(files: Mapping[str, bytes], pack: Pack) -> list[Fault]:
         _editions(findings, "pack.toml", _places(pack_file, "visitors", name), pack, name, editions)
     _allow_list(findings, pack_file, pack)
     told: set[tuple[str, int, str]] = set()
-    for edition in edition_places(files, pack.in_force_from).values():
+    for edition in edition_places(files).values():
         for fault in _unused({file: files[place] for file, place in edition.items()}):
             place = (edition[fault.file], fault.line, fault.field)
             if place not in told:

@@ -1,8 +1,8 @@
 """The fare tables in force from one day: the engine, and what every class pays, worked out when the pack opens.
 
-The pack's own folder is in force from the pack's day. A folder in it that is named by a later day (2026-06-01/) holds
-GTFS files that take the place of those of the same name from that day on; one of an earlier day, those that held
-before the pack. Every edition is a whole feed: a tap, early or late, uses the one of its own day.
+A folder in the pack that is named by a day (2026-06-01/) holds GTFS files that take the place of those of the same name
+from that day on; before-2022-01-01/ holds those that were in force until the day before. Every edition is a whole feed:
+a tap, early or late, uses the one of its own day.
 """
 
 from collections import defaultdict
@@ -35,6 +35,8 @@ AS_TAPPED = Options(partition="as_taken", limit_from="first")
 BOARD_TO_BOARD = 1
 """duration_limit_type: from departure to departure, the only one that a tap at boarding can measure."""
 
+BEFORE = "before-"
+
 NEEDED = ("agency.txt", "routes.txt", "fare_products.txt", "fare_leg_rules.txt")
 
 
@@ -63,31 +65,33 @@ class Tables:
         return None if rules is None else price(terms, self.cash, rules)
 
 
-def edition_places(files: Collection[str], first: date) -> dict[date, dict[str, str]]:
-    """The editions by their first day: which GTFS file lies where in the pack. `first` is the pack's own day.
-
-    The earliest edition holds from the beginning of time: its day is date.min.
-    """
-    own = {name: name for name in files if "/" not in name}
-    brought: defaultdict[date, dict[str, str]] = defaultdict(dict, {first: {}})
+def edition_places(files: Collection[str]) -> dict[date, dict[str, str]]:
+    """The editions by their first day: which GTFS file lies where in the pack. The first holds from date.min on."""
+    brought: defaultdict[tuple[bool, date], dict[str, str]] = defaultdict(dict)
     for name in files:
         folder, _, file = name.rpartition("/")
-        if (day := _day(folder)) is not None:
-            brought[day][file] = name
+        if (day := _day(folder.removeprefix(BEFORE))) is not None:
+            brought[folder.startswith(BEFORE), day][file] = name
+    own = {name: name for name in files if "/" not in name}
     found: dict[date, dict[str, str]] = {}
     present = own
-    for day in sorted(brought):
-        present = (own if day == first else present) | brought[day]
-        found[day if found else date.min] = present
-    return found
+    ended = sorted((day for before, day in brought if before), reverse=True)
+    for day, earlier in zip(ended, [*ended[1:], date.min], strict=False):
+        present = present | brought[True, day]
+        found[earlier] = present
+    found[max(ended, default=date.min)] = present = own
+    for day in sorted(day for before, day in brought if not before):
+        present = present | brought[False, day]
+        found[day] = present
+    return dict(sorted(found.items()))
 
 
-def open_editions(files: Mapping[str, bytes], first: date, findings: Findings) -> dict[date, Tables]:
-    """The fare tables by the first day of their edition; `first` is the pack's own."""
+def open_editions(files: Mapping[str, bytes], findings: Findings) -> dict[date, Tables]:
+    """The fare tables by the first day of their edition."""
     for file in NEEDED:
         if file not in files:
             findings.add(file, 0, "", "", "缺少此文件", "this file is missing")
-    editions = edition_places(files, first)
+    editions = edition_places(files)
     if len(editions) > EDITIONS_MAX:
         zh, en = f"多于 {EDITIONS_MAX} 个生效日期", f"more than {EDITIONS_MAX} editions"
         findings.add("", 0, "", len(editions), zh, en)

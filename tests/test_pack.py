@@ -1,5 +1,6 @@
 """A tariff pack is accepted as a whole or refused with everything that is wrong with it."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tariffs import limits
 from tariffs.fares.gtfs import read_feed
 from tariffs.faults import Fault, Findings, PackFaults
 from tariffs.pack import Pack, parse_pack
+from tariffs.tables import edition_places
 
 PACKS = Path(__file__).parent.parent / "config" / "defaults" / "packs"
 SHIPPED = ("jiaxing", "jiaxing-flat")
@@ -351,3 +353,14 @@ def test_the_bounds_fit_those_of_whoever_reads_the_pack() -> None:
     assert limits.TOML_BYTES_MAX < limits.PACK_FILE_BYTES_MAX <= limits.PACK_BYTES_MAX
     assert limits.TERMS_MAX < limits.PRICES_MAX
     assert limits.TAPS_MAX <= limits.TRANSFERS_COUNTED_MAX == 0xFF
+
+
+def test_dated_folders_take_the_place_of_single_files_for_their_own_days() -> None:
+    files = ("a", "b", "c", "before-2020-01-01/a", "before-2022-01-01/b", "2030-01-01/a", "2031-01-01/c", "x/a", "20/a")
+    assert edition_places(files) == {
+        date.min: {"a": "before-2020-01-01/a", "b": "before-2022-01-01/b", "c": "c"},
+        date(2020, 1, 1): {"a": "a", "b": "before-2022-01-01/b", "c": "c"},
+        date(2022, 1, 1): {"a": "a", "b": "b", "c": "c"},
+        date(2030, 1, 1): {"a": "2030-01-01/a", "b": "b", "c": "c"},
+        date(2031, 1, 1): {"a": "2030-01-01/a", "b": "b", "c": "2031-01-01/c"},
+    }
