@@ -1,8 +1,14 @@
 """Each sentence of the GTFS-Fares v2 text by a feed of a few rows, and each option where the text is silent."""
 
+import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tariffs.fares.currency import BadAmount, units_from_text, units_text
 from tariffs.fares.gtfs import read_feed
@@ -10,6 +16,7 @@ from tariffs.fares.journey import Engine
 from tariffs.fares.options import CHOICES, Options
 from tariffs.fares.quote import BadRequest, answer
 from tariffs.faults import Findings
+from terminal.cli import main
 
 BASE = {
     "agency.txt": "agency_name,agency_url,agency_timezone\nA,https://a,Asia/Shanghai\n",
@@ -321,3 +328,69 @@ def test_a_published_feed_with_unusable_rows_is_used_as_far_as_it_goes() -> None
         "currency": "CNY",
     }
     assert {(fault.file, fault.line) for fault in findings.told} == {("fare_products.txt", line) for line in (2, 3, 4)}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["r", "x", "2026-03-02T08:00"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*sorted(ride(THREE[0])), "journey", "select", "fare_media_id"]), inner, max_size=5
+        )
+    ),
+    max_leaves=12,
+)
+LEG = st.fixed_dictionaries(
+    {}, optional={key: JSON | st.just(value) for key, value in ride("r far y 08:00 08:10").items()}
+)
+
+
+@given(st.fixed_dictionaries({"journey": st.lists(LEG, max_size=3) | JSON}, optional={"select": JSON}))
+@settings(max_examples=150, deadline=None)
+def test_any_request_is_answered_or_refused(request_: dict[str, Any]) -> None:
+    try:
+        found = answer(ENGINE, request_)
+    except BadRequest as wrong:
+        assert str(wrong)
+    else:
+        assert json.dumps(found) and len(found["effective_legs"]) <= len(request_["journey"])
+
+
+ENGINE = Engine(read_feed({name: text.encode() for name, text in BASE.items()}, Findings()), Options())
+
+
+def test_the_command_goes_on_after_a_line_that_is_no_journey(tmp_path: Path) -> None:
+    for name, text in BASE.items():
+        (tmp_path / name).write_text(text)
+    good = json.dumps({"journey": [ride(THREE[0])]})
+    unsold = json.dumps({"journey": [ride(THREE[0])], "overrides": {"fare_products.txt": None}})
+    lines = b"\n".join([good.encode(), b"", b"\xff{", b"[1]", unsold.encode(), good.encode()])
+    ran = CliRunner().invoke(main, ["fare", "quote", "--feed", str(tmp_path), "--quiet"], input=lines)
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [answer.get("total", "none") for answer in answers] == [
+        {"amount": "10.00", "currency": "CNY"}, "none", "none", None, {"amount": "10.00", "currency": "CNY"},
+    ]  # fmt: skip
+    assert ran.exit_code == 1 and answers[1]["error"].startswith("line 3") and "2" in ran.stderr
+    refused = CliRunner().invoke(main, ["fare", "quote", "--feed", str(tmp_path), "--option", "limit=never"], input=b"")
+    assert refused.exit_code == 1 and "inclusive, exclusive" in refused.stderr
+
+
+def test_a_zip_of_a_feed_is_read_and_its_timetable_is_not(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "feed.zip", "w") as packed:
+        for name, text in (BASE | {"stop_times.txt": "no table at all"}).items():
+            packed.writestr(name, text)
+    lines = json.dumps({"journey": [ride(THREE[0])]}).encode()
+    ran = CliRunner().invoke(main, ["fare", "quote", "--feed", str(tmp_path / "feed.zip")], input=lines)
+    assert json.loads(ran.stdout)["total"]["amount"] == "10.00" and ran.stderr == ""
+
+
+def test_a_hundred_thousand_stops_are_read() -> None:
+    stops = "stop_id,stop_name\n" + "".join(f"s{number},x\n" for number in range(100_000))
+    findings = Findings()
+    feed = read_feed({"stops.txt": stops.encode()}, findings)
+    assert len(feed.stops.parents) == 100_000 and not findings.count

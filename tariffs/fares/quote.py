@@ -106,7 +106,9 @@ def _moment(told: Mapping[str, Any], key: str) -> datetime | None:
         day, hours, minutes, seconds = found.groups()
         if int(minutes) > 59 or int(seconds or 0) > 59:
             raise ValueError
-        past = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds or 0))
-        return datetime.fromisoformat(day) + past
-    except (ValueError, OverflowError):
+        moment = datetime.fromisoformat(day)
+        if not 1900 <= moment.year < 2200:  # no time zone reaches beyond a calendar's end
+            raise ValueError
+        return moment + timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds or 0))
+    except ValueError:
         raise BadRequest(f"{key}: a wall clock such as 2026-03-30T08:00:00") from None

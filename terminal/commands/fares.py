@@ -47,7 +47,7 @@ def fare_quote(feed: str, options: tuple[str, ...], quiet: bool) -> None:
             fail(f"--option {wrong}")
     engines = _Engines(read_tables(Path(feed), REQUIRED), chosen, quiet)
     wrong_lines = 0
-    for number, line in enumerate(sys.stdin, 1):
+    for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():
             continue
         try:
@@ -139,19 +139,23 @@ class _Engines:
 
         if not overrides:
             return self._plain
-        if not isinstance(overrides, dict) or not all(isinstance(text, str) for text in overrides.values()):
-            raise BadRequest("overrides: file names and their texts")
+        if not isinstance(overrides, dict) or not all(isinstance(text, str | None) for text in overrides.values()):
+            raise BadRequest("overrides: file names and their texts, null for a file that is not there")
         if self._last[0] != overrides:
             self._last = overrides, self._made(overrides, quiet=True)
         return self._last[1]
 
-    def _made(self, overrides: Mapping[str, str], quiet: bool) -> Any:
+    def _made(self, overrides: Mapping[str, str | None], quiet: bool) -> Any:
         from tariffs.fares.gtfs import read_feed
         from tariffs.fares.journey import Engine
         from tariffs.faults import Findings
 
         findings = Findings()
-        files = {**self._files, **{name: text.encode() for name, text in overrides.items()}}
+        files = dict(self._files)
+        for name, text in overrides.items():
+            files[name] = (text or "").encode("utf-8", "replace")
+            if text is None:
+                del files[name]
         engine = Engine(read_feed(files, findings), self._options)
         if findings.count and not quiet:
             click.echo(f"不能使用 {findings.count} 处 · not usable as it stands, {findings.count} places:", err=True)
