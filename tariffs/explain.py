@@ -21,6 +21,7 @@ from tariffs.wallet import LastRide, Wallet
 
 SECOND_TAPS = frozenset({Reason.GROUP, Reason.REPEAT_FULL_FARE, Reason.PASSED_BACK})
 PRICED = SECOND_TAPS | {Reason.FARE, Reason.CONCESSION, Reason.FREE_CLASS, Reason.INTEROP, Reason.TRANSFER}
+PRICED |= {Reason.PASS, Reason.CAPPED}
 """Reasons of verdicts for which a fare was found."""
 
 

@@ -15,6 +15,7 @@ from tariffs.pack import Pack, parse_pack
 from tariffs.use import Pass, Use
 from tariffs.verdict import Charge, Reason
 from tariffs.wallet import Wallet
+from terminal.whatif.replay import Tapped, paid, replay
 from tests.test_pack import pack_files
 from tests.test_transfers import CARD, CHINA
 
@@ -163,3 +164,11 @@ def test_with_a_day_cap_each_day_costs_what_its_rides_cost_together_at_most_the_
         paid, whole = days.get(day, (0, 0))
         days[day] = paid + verdict.amount_fen, whole + fare
     assert all(paid == min(whole, 250) for paid, whole in days.values())
+
+
+def test_a_replay_knows_the_rides_of_its_day_and_shows_what_a_cap_would_do() -> None:
+    taps = [
+        Tapped(CARD, Ride(line="1", direction=0, vehicle=f"BUS{number}", trip="T"), at)
+        for number, at in enumerate(HOURS)
+    ]
+    assert [paid(verdict) for verdict in replay(taps, pack(DAY_CAP))] == [100, 100, 50, 0]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tariffs.asks import Ride
 from tariffs.decide import decide
 from tariffs.pack import Pack
+from tariffs.use import Use
 from tariffs.verdict import Charge, Refuse, Verdict
 from tariffs.wallet import LastRide, Wallet
 from terminal.whatif.cast import group_of
@@ -32,13 +33,17 @@ class Tapped(Struct, frozen=True):
 def replay(taps: Iterable[Tapped], pack: Pack) -> list[Verdict]:
     """The pack's verdicts on `taps`, which are in the order of time.
 
-    A card's last ride is the one that this pack had recorded on it; before its first tap here it has none.
+    A card's last ride, and the rides that caps count, are those under this pack; before its first tap here it has none.
     """
     last: dict[str, LastRide] = {}
+    uses: dict[str, Use] = {}
     verdicts = []
     for tap in taps:
         number = tap.wallet.number
-        verdict = decide(replace(tap.wallet, last_ride=last.get(number)), tap.ask, tap.at, pack)
+        use = uses.get(number, Use(tap.at.date()))
+        verdict = decide(replace(tap.wallet, last_ride=last.get(number), use=use), tap.ask, tap.at, pack)
+        if isinstance(verdict, Charge) and verdict.use is not None:
+            uses[number] = verdict.use
         if isinstance(verdict, Charge) and verdict.composite:
             last[number] = verdict.ride
         verdicts.append(verdict)
