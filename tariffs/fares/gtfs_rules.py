@@ -13,6 +13,15 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 DAY_SECONDS = 86_400
 NO_DAY: frozenset[date] = frozenset()
 ADDED, REMOVED = 1, 2
+LEG_COLUMNS = {
+    "network_id": "networks.txt",
+    "from_area_id": "areas.txt",
+    "to_area_id": "areas.txt",
+    "from_timeframe_group_id": "timeframes.txt",
+    "to_timeframe_group_id": "timeframes.txt",
+    "fare_product_id": "fare_products.txt",
+}
+"""The columns that make a leg rule, each with the file that it refers to."""
 
 
 def leg_rules(
@@ -25,21 +34,20 @@ def leg_rules(
     """The rows of fare_leg_rules; one without a product that is known is left out."""
     rules: list[LegRule] = []
     seen: set[tuple[str, ...]] = set()
+    known = (networks, areas, areas, frozenset(timeframes), frozenset(timeframes), frozenset(products))
     for row in sheet.rows:
-        key = (
-            row.known("network_id", networks, "networks.txt"),
-            row.known("from_area_id", areas, "areas.txt"),
-            row.known("to_area_id", areas, "areas.txt"),
-            row.known("from_timeframe_group_id", timeframes, "timeframes.txt"),
-            row.known("to_timeframe_group_id", timeframes, "timeframes.txt"),
-            row.known("fare_product_id", products, "fare_products.txt"),
-        )
+        key = tuple([row.cells.get(column, "") for column in LEG_COLUMNS])
+        for column, value, ids in zip(LEG_COLUMNS, key, known, strict=True):
+            if value and value not in ids:
+                row.known(column, ids, LEG_COLUMNS[column])
         row.needed("fare_product_id")
         if key in seen:
             row.fault("fare_product_id", "同一规则重复", "this rule stands twice")
         elif key[-1] in products:
             group = row.key("leg_group_id") if row["leg_group_id"] else ""
-            rules.append(LegRule(group, *key, row.number("rule_priority", 0, 1_000_000) or 0, row.line))
+            network, start, end, begin, finish, product = key
+            priority = row.number("rule_priority", 0, 1_000_000) or 0
+            rules.append(LegRule(group, network, start, end, begin, finish, product, priority, row.line))
         seen.add(key)
     return tuple(rules)
 

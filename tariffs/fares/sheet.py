@@ -8,7 +8,7 @@ from tariffs.faults import Findings
 from tariffs.limits import COLUMNS_MAX, IDENTIFIER_CHARS_MAX, TABLE_ROWS_MAX
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a frozen one takes three times as long to make, and tables have 100,000 rows
 class Row:
     """One record. `line` is where it begins, the header being line 1."""
 
@@ -132,18 +132,16 @@ def _records(text: str, file: str, findings: Findings) -> Iterator[tuple[int, li
 def _rows(
     records: Iterator[tuple[int, list[str]]], columns: list[str], wanted: set[str], file: str, findings: Findings
 ) -> Iterator[Row]:
+    places = [(place, name) for place, name in enumerate(columns) if name in wanted]
     for count, (line, cells) in enumerate(records):
         if count == TABLE_ROWS_MAX:
             findings.add(file, line, "", "", f"超过 {TABLE_ROWS_MAX} 行", f"has more than {TABLE_ROWS_MAX} rows")
             return
         if len(cells) != len(columns):
-            findings.add(
-                file,
-                line,
-                "",
-                ",".join(cells[:20]),
+            zh, en = (
                 f"有 {len(cells)} 格，表头有 {len(columns)} 列",
                 f"has {len(cells)} cells, the header has {len(columns)} columns",
             )
-        kept = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name in wanted}
-        yield Row(file, line, kept, findings)
+            findings.add(file, line, "", ",".join(cells[:20]), zh, en)
+            cells = cells + [""] * (len(columns) - len(cells))
+        yield Row(file, line, {name: cells[place].strip() for place, name in places}, findings)
