@@ -35,6 +35,14 @@ def wrong(tac: str) -> str:
 # TACs and outcomes
 
 
+def test_the_tac_of_another_buss_debit_beside_a_grey_one_is_an_answer_and_no_alarm(
+    backend: Backend, terminal: Terminal
+) -> None:
+    terminal.debit(grey(0, tac="DEADBEEF", why="proof_without_evidence"))
+    terminal.send()
+    assert counts(backend) == {"grey_open": 1} and alarms(backend) == []
+
+
 def test_a_wrong_tac_goes_the_way_of_a_grey_record(backend: Backend, terminal: Terminal) -> None:
     terminal.debit(done(0, wrong(tac_of(HELD))))
     terminal.send()

@@ -111,6 +111,28 @@ def test_a_log_that_no_longer_reaches_back_leaves_it_to_the_backend(executed: bo
 
 
 @pytest.mark.parametrize("spec, type_", KINDS, ids=IDS)
+@pytest.mark.parametrize("answer", ["6A83", "00" * 23 + "9000"])
+def test_a_log_that_ends_before_the_debits_that_the_counter_tells_of_is_not_believed(
+    spec: CardSpec, type_: str, answer: str
+) -> None:
+    bench = Bench(spec)
+    draft = torn_debit(bench, type_, executed=True)
+    elsewhere(bench, type_)
+    purse = bench.run(select(bench.profiles))
+    bench.wire.answers[0xB2] = bytes.fromhex(answer)
+    assert bench.run(heal(purse, bench.psam, draft)) == Healing("GREY", b"", "log_unreadable")
+
+
+def test_a_log_that_ends_is_not_believed_while_the_counter_is_not_known() -> None:
+    bench = Bench(JIAXING)
+    draft = torn_debit(bench, "06", executed=True)
+    elsewhere(bench, "06")
+    purse = bench.run(select(bench.profiles))
+    bench.wire.answers |= {0x50: bytes.fromhex("6985"), 0xB2: bytes.fromhex("6A83")}
+    assert bench.run(heal(purse, bench.psam, draft)) == Healing("GREY", b"", "log_unreadable")
+
+
+@pytest.mark.parametrize("spec, type_", KINDS, ids=IDS)
 def test_evidence_that_cannot_be_read_makes_it_grey_with_the_tac(spec: CardSpec, type_: str) -> None:
     bench = Bench(spec)
     draft = torn_debit(bench, type_, executed=True)

@@ -5,6 +5,7 @@ composite record or the purse log tells whose it was.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 from apdu.command import Command
 from apdu.errors import Malformed, StatusError
@@ -17,6 +18,14 @@ from apdu.script import Script, Slot, send
 
 PURCHASES = ("05", "06", "09")
 """Types of log records that carry the offline counter (docs/cards.md, Commands: transaction type)."""
+
+
+class Reach(Enum):
+    """Where the reading of a purse log stopped."""
+
+    BEFORE = "before"  # at a record from before the debit
+    ENDED = "ended"  # the card says that there are no more
+    FULL = "full"  # at the last record that a log holds, all of them younger
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +67,14 @@ def heal(purse: Purse, psam: Psam, draft: Open) -> Script[Healing]:
     try:
         opened = yield from init(purse, psam, 0, draft.type)  # the fare itself would answer 9401 on an emptied card
     except StatusError:
-        return (yield from _by_log(purse, draft))
+        return (yield from _by_log(purse, draft, None))
     assert isinstance(opened, Opened)
     if opened.counter == draft.counter:
         return Healing("VOID", b"", "counter_unmoved")
-    if (opened.counter - draft.counter) & 0xFFFF >= 0x8000:
+    debits = (opened.counter - draft.counter) & 0xFFFF
+    if debits >= 0x8000:
         return Healing("GREY", b"", "counter_went_back")
-    return (yield from _by_log(purse, draft))
+    return (yield from _by_log(purse, draft, debits))
 
 
 def _is_ours(purse: Purse, draft: Open) -> Script[bool | None]:
@@ -78,22 +88,30 @@ def _is_ours(purse: Purse, draft: Open) -> Script[bool | None]:
                     return None
                 return None if found is None else found == record
         return None
-    entries, _ = (yield from _log(purse, draft.counter)) or ([], False)
+    entries, _ = (yield from _log(purse, draft.counter)) or ([], Reach.FULL)
     if any(_bears(entry, draft) for entry in entries):
         return True
     expected = draft.counter + purse.profile.log_offset
     return False if any(int.from_bytes(entry[:2], "big") == expected for entry in entries) else None
 
 
-def _by_log(purse: Purse, draft: Open) -> Script[Healing]:
-    """The counter has moved on and the proof is gone: the purse log decides as far as it reaches."""
+def _by_log(purse: Purse, draft: Open, debits: int | None) -> Script[Healing]:
+    """The counter has moved on and the proof is gone: the purse log decides as far as it reaches.
+
+    `debits`: how many there were since INIT gave the draft its counter, by the counter; None when it is not known. Each
+    left a record: a log that ends before so many was not told whole.
+    """
     found = yield from _log(purse, draft.counter)
     if found is None:
         return Healing("GREY", b"", "log_unreadable")
-    entries, reaches_back = found
+    entries, reach = found
     if any(_bears(entry, draft) for entry in entries):
         return Healing("GREY", b"", "log_ours_without_tac")
-    return Healing("VOID", b"", "log_without_ours") if reaches_back else Healing("GREY", b"", "log_too_short")
+    if reach is Reach.FULL:
+        return Healing("GREY", b"", "log_too_short")
+    if reach is Reach.ENDED and (debits is None or len(entries) < debits):
+        return Healing("GREY", b"", "log_unreadable")
+    return Healing("VOID", b"", "log_without_ours")
 
 
 def _bears(entry: bytes, draft: Open) -> bool:
@@ -106,8 +124,8 @@ def _bears(entry: bytes, draft: Open) -> bool:
     )
 
 
-def _log(purse: Purse, counter: int) -> Script[tuple[list[bytes], bool] | None]:
-    """Purchases in the log, newest first, and whether they reach back before the debit; None when it cannot be read.
+def _log(purse: Purse, counter: int) -> Script[tuple[list[bytes], Reach] | None]:
+    """Purchases in the log, newest first, and how far they were read; None when it cannot be read.
 
     Whether a record carries INIT's counter or the next is not certain: the log is read until a record that is older by
     either. Loads stand in the same file under the online counter: they say nothing about a debit.
@@ -121,7 +139,7 @@ def _log(purse: Purse, counter: int) -> Script[tuple[list[bytes], bool] | None]:
             return None
         record = answer.data
         if answer.sw == 0x6A83 or not record.strip(b"\x00") or not record.strip(b"\xff"):
-            return entries, True
+            return entries, Reach.ENDED
         try:
             values = LOG.parse(record)
         except Malformed:
@@ -130,5 +148,5 @@ def _log(purse: Purse, counter: int) -> Script[tuple[list[bytes], bool] | None]:
             continue
         entries.append(record)
         if values["sequence"] <= counter:
-            return entries, True
-    return entries, False
+            return entries, Reach.BEFORE
+    return entries, Reach.FULL

@@ -80,7 +80,7 @@ def _close_charge(database: Database, keys: TacKeys, key: Key, outcome: Done | V
     if isinstance(outcome, Void):
         changes["state"] = State.VOID.value
     elif isinstance(outcome, Done) or charge["state"] != State.VOID.value:
-        proven = bool(outcome.tac) and _is_proven(database, keys, key, held, outcome.tac, now)
+        proven = bool(outcome.tac) and _is_proven(database, keys, key, held, outcome, now)
         state = State.DONE if proven and isinstance(outcome, Done) else State.GREY
         changes |= {"state": state.value, "tac": outcome.tac, "proven": int(proven)}
         if proven:
@@ -100,11 +100,12 @@ def _held(database: Database, key: Key) -> Held | None:
     return event if isinstance(event, Held) else None
 
 
-def _is_proven(database: Database, keys: TacKeys, key: Key, held: Held, tac: str, now: str) -> bool:
+def _is_proven(database: Database, keys: TacKeys, key: Key, held: Held, outcome: Done | Grey, now: str) -> bool:
     try:
-        if verifies(keys, held, tac):
+        if verifies(keys, held, outcome.tac):
             return True
-        raise_alarm(database, key, "wrong_tac", now, f"card ending {held.card[-4:]}, counter {held.counter}")
+        if isinstance(outcome, Done):  # beside a grey debit it is a question: another bus may have made it
+            raise_alarm(database, key, "wrong_tac", now, f"card ending {held.card[-4:]}, counter {held.counter}")
     except UnknownScheme:
         raise_alarm(database, key, "no_tac_key", now, f"scheme {held.scheme}")
     return False

@@ -18,7 +18,7 @@ import sync.session
 import sync.settlement
 import tariffs.decide
 from apdu.errors import LinkLost
-from apdu.purse.heal import Healing
+from apdu.purse.heal import Healing, Reach
 from sync.backend.service import Backend
 from sync.batch import Batch
 from sync.errors import JournalError
@@ -223,12 +223,24 @@ def loads_by_time_alone() -> Any:
     return patch("sync.settlement._successive", lambda _loads: set())
 
 
+def any_end_of_a_log_is_believed() -> Any:
+    """A log that ends at once says that no debit happened: this was a fault of the real program."""
+    original = apdu.purse.heal._log
+
+    def log(purse: Any, counter: int) -> Any:
+        found = yield from original(purse, counter)
+        return found and (found[0], Reach.BEFORE if found[1] is Reach.ENDED else found[1])
+
+    return patch.object(apdu.purse.heal, "_log", log)
+
+
 TORN = Faults(mistake="", often={"torn": 40})
 TWINS = Faults(mistake="duplicate", batch_rows=5, often={"sync": 20})
 RUSH = Faults(mistake="", end=0.5, often={"rush": 60})
 FULL = Faults(mistake="", psam=0.6)
 OLD_BACKUPS = Faults(mistake="", often={"backend": 20, "network": 20, "sync": 40})
 CLOCKS = Faults(mistake="", often={"torn": 30, "clock": 20, "load": 30})
+FALSE_ENDS = Faults(mistake="", false_ends=0.5, often={"torn": 40})
 ALL = Faults()
 
 MUTANTS: dict[str, tuple[Mutant, Faults]] = {
@@ -249,6 +261,7 @@ MUTANTS: dict[str, tuple[Mutant, Faults]] = {
         (acknowledged_beyond_what_was_sent, TWINS),
         (shown_for_ever, RUSH),
         (loads_by_time_alone, CLOCKS),
+        (any_end_of_a_log_is_believed, FALSE_ENDS),
     )
 }
 """By name: the patch that it lives in, and the weather in which it is looked for."""

@@ -31,8 +31,9 @@ from tests.world.validator import Shown, Validator
 
 KEYS = KeyFile({"mohurd": issuer.MOHURD.tac, "tunion": issuer.TUNION.tac})
 STEPS_A_DAY = 120
-STATUSES = (0x6400, 0x6581, 0x6700, 0x6881, 0x6982, 0x6985, 0x6988, 0x6A82, 0x6A86, 0x6A88, 0x6D00, 0x6F00, 0x9302,
-            0x9303, 0x9401, 0x9402, 0x9403, 0x6C08, 0x6108)  # fmt: skip
+STATUSES = (0x6400, 0x6581, 0x6700, 0x6881, 0x6982, 0x6985, 0x6988, 0x6A81, 0x6A82, 0x6A83, 0x6A86, 0x6A88, 0x6D00,
+            0x6F00, 0x9302, 0x9303, 0x9401, 0x9402, 0x9403, 0x9406, 0x6C08, 0x6108)  # fmt: skip
+OTHER_STATUSES = tuple(status for status in range(0x6100, 0xA000) if status != 0x9000)
 BUSES = (("1001", "front"), ("1001", "rear"), ("1002", "front"))
 AGAIN = (Reason.PRESENT_AGAIN, Reason.PRESENT_SAME_CARD, Reason.OUT_OF_SERVICE, Reason.UNREADABLE)
 STORY_LINES = 60
@@ -43,6 +44,7 @@ class Faults:
     """How likely each kind of trouble is, 0 to 1. `mistake`: "clone", "duplicate", "" for none; None: by the seed.
 
     `often`: other weights for what happens. `batch_rows`: what the network lets through at most.
+    `false_ends`: a card whose purse log seems to end at its first record.
     """
 
     card: float = 0.25
@@ -51,6 +53,7 @@ class Faults:
     no_battery: float = 0.3
     mistake: str | None = None
     batch_rows: int = 200
+    false_ends: float = 0.02
     often: dict[str, int] = field(default_factory=dict)
 
 
@@ -297,9 +300,12 @@ class Town:
         card = psam = NO_FAULT
         if self.chance.random() < self.faults.card:
             what = self.chance.choice(("before", "after", "before", "after", "garbled", "status", "lie"))
-            instruction = self.chance.choice((0, 0, 0x54, 0x54, 0x5A))
+            instruction = self.chance.choice((0, 0, 0, 0x54, 0x54, 0x5A, 0xB2))
             frame = 1 if instruction else self.chance.randrange(1, 14)
-            card = Fault(frame, what, self.chance.choice(STATUSES), instruction)
+            status = self.chance.choice((self.chance.choice(STATUSES), self.chance.choice(OTHER_STATUSES)))
+            card = Fault(frame, what, status, instruction)
+        if self.chance.random() < self.faults.false_ends:
+            card = Fault(1, "status", 0x6A83, 0xB2)
         if self.chance.random() < self.faults.psam:
             instruction = self.chance.choice((0x70, 0x72, 0x72, 0xA4))
             psam = Fault(1, self.chance.choice(("reset", "status", "before", "fills", "breaks")), 0x6F00, instruction)
