@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from apdu.virtual.social import SocialSpec
 from config.model import Hospital
 from terminal import box
 from terminal.chipcard import NotServed, read_in
+from terminal.library.card import contact_number
 from terminal.ports import ReaderLost
+from tests.device.rig import configuration
 
 COUNTER_PORT = 35963
 HOSPITAL = Hospital(reader="00 00")
@@ -87,6 +90,12 @@ reader = "00 00"
     shown = json.loads(ran.stdout)
     assert shown["name"] == "张**" and shown["id_number"] == "*" * 14 + "001X" and shown["verified"] is False
     assert HOLDER.id_number not in ran.stdout and "region" not in shown
+
+
+@pytest.mark.parametrize("inside", ["holder"], indirect=True)
+def test_the_librarys_counter_knows_its_reader_by_the_chip(inside: remote.Remote, tmp_path: Path) -> None:
+    counter = replace(configuration(tmp_path, "00000301", "udp:127.0.0.1:1"), hospital=HOSPITAL)
+    assert contact_number(counter) == (HOLDER.number, "social_jiaxing")
 
 
 @pytest.mark.parametrize("inside", ["city_pass"], indirect=True)
