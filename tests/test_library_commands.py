@@ -75,6 +75,21 @@ def test_an_outage_a_replay_and_an_exception_in_commands(desk: tuple[Path, Serve
     assert smk("export", file, tmp_path / "koc").output == "没有待传 · nothing waits\n"
 
 
+def test_status_tells_the_library_system_its_denials_and_what_waits(desk: tuple[Path, Server]) -> None:
+    file, server = desk
+    told = smk("status", file)
+    assert told.exit_code == 0 and "✓ 联网 · online · evergreen（未核实" in told.output and "!" not in told.output
+    server.shelf.says = "YNNYYN"
+    told = smk("status", file)
+    assert told.exit_code == 0 and "it says that it does not do: checkin, checkout" in told.output
+    assert smk("lend", file, "B0001", "--card", READER).exit_code == 0, "a denial is a warning, not a wall"
+    file.write_text(file.read_text("utf-8").replace('host = "127.0.0.1"', 'host = ""'), "utf-8")
+    smk("return", file, "B0001")
+    away = smk("status", file, "--json")
+    shown = json.loads(away.stdout)
+    assert away.exit_code == 2 and (shown["reachable"], shown["waiting"], shown["exceptions"]) == (False, 1, 0)
+
+
 def test_a_replay_without_the_library_system_says_so_and_keeps_what_waits(desk: tuple[Path, Server]) -> None:
     file, server = desk
     file.write_text(file.read_text("utf-8").replace(str(server.port), "1"), "utf-8")

@@ -28,6 +28,7 @@ def library() -> None:
     smk library desk terminal.toml                 the day's work, with scanner or keyboard
     smk library lend terminal.toml B0001 B0002     the reader puts the card down
     smk library return terminal.toml B0001
+    smk library status terminal.toml               is the library system there, what waits
     smk library queue terminal.toml                what waits, what the clerk must look at
     smk library replay terminal.toml               tell the library system what was done offline
 
@@ -210,6 +211,20 @@ def library_fee(configuration: str, yuan: str, card: str | None, contact: bool, 
     number, _ = _who(configuration, card, contact)
     payment = "02" if by == "purse" else "00"
     _told(_counting(configuration, lambda counter: [counter.fee(number, fen, payment)]), as_json)
+
+
+@library.command("status")
+@configuration_file
+@as_json
+@speaking
+def library_status(configuration: str, as_json: bool) -> None:
+    """Is the library system there, what does it say of itself, what waits here? Exit status 2 when it is away."""
+    from terminal.library.exceptions import standing, standing_lines
+
+    shown = _counting(configuration, standing)
+    answer(shown, as_json, lambda: standing_lines(shown))
+    if not shown["reachable"]:
+        sys.exit(REFUSED)
 
 
 @library.command("queue")

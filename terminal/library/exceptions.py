@@ -1,6 +1,7 @@
-"""What is open, as a clerk reads it."""
+"""How the counter stands and what is open, as a clerk reads it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sync.lending import Entry, State
 from terminal.library.counter import Counter
@@ -60,3 +61,38 @@ def listed(counter: Counter, full: bool) -> list[OpenAct]:
         card = loan.card if full or not loan.card else f"…{loan.card[-4:]}"
         found.append(OpenAct(entry, card, loan.item, counter.words(entry)))
     return found
+
+
+def standing(counter: Counter) -> dict[str, Any]:
+    """The library system as it says of itself, and the counts of what is open here."""
+    reachable = counter.reachable(counter.clock.read())
+    server, profile = counter.client.server, counter.client.profile
+    waiting = counter.queue.open(State.QUEUED, State.SENT)
+    return {
+        "profile": profile.name,
+        "profile_verified": profile.verified,
+        "reachable": reachable,
+        "server": asdict(server) if reachable and server else {},
+        "waiting": len(waiting),
+        "oldest": waiting[0].row.at if waiting else "",
+        "exceptions": len(counter.queue.open(State.STUCK)),
+        "rules": counter.rules.lending.version,
+        "rules_unverified": len(counter.rules.lending.unverified),
+        "blocked_readers": len(counter.rules.blocked),
+    }
+
+
+def standing_lines(shown: dict[str, Any]) -> list[str]:
+    """The same for a console. What the system denies of itself is a warning only: some deny what they do."""
+    there = "✓ 联网 · online" if shown["reachable"] else "✗ 图书馆系统不可达，按离线规则办理 · away: local rules hold"
+    denies = [name for name in ("online", "checkin", "checkout", "renewal") if shown["server"].get(name) is False]
+    warning = [f"! 系统自称不支持 · it says that it does not do: {', '.join(denies)}"] if denies else []
+    oldest = f"，最早 oldest {shown['oldest'][:16]}" if shown["oldest"] else ""
+    verified = "" if shown["profile_verified"] else "（未核实 · unverified）"
+    return [
+        f"{there} · {shown['profile']}{verified}",
+        *warning,
+        f"待传 waiting {shown['waiting']}{oldest} · 例外 exceptions {shown['exceptions']}",
+        f"规则 rules {shown['rules']}，未核实 unverified {shown['rules_unverified']}"
+        f" · 停借 blocked {shown['blocked_readers']}",
+    ]

@@ -27,7 +27,7 @@ def _login(shelf: Shelf, fixed: str, asked: dict[str, str]) -> str:
 
 
 def _status(shelf: Shelf, fixed: str, asked: dict[str, str]) -> str:
-    return f"98YYYYYY100003{DATE}2.00AOJXLIB|BXYYYYYYYYYYYYYYYY|AM嘉兴市图书馆|"
+    return f"98{shelf.says}100003{DATE}2.00AOJXLIB|BXYYYYYYYYYYYYYYYY|AM嘉兴市图书馆|"
 
 
 def _flags(shelf: Shelf, reader: str) -> tuple[str, str]:

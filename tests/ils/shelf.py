@@ -29,11 +29,13 @@ class Book:
 
 @dataclass
 class Shelf:
-    """The library's own truth. `honours_no_block`: a replayed checkout ignores blocks and takes the given due date."""
+    """The library's own truth. `honours_no_block`: a replayed checkout ignores blocks and takes the given due
+    date. `says`: the six flags of its 98."""
 
     borrowers: dict[str, Borrower] = field(default_factory=dict)
     books: dict[str, Book] = field(default_factory=dict)
     honours_no_block: bool = False
+    says: str = "YYYYYY"
 
     def held_by(self, reader: str) -> list[str]:
         """Barcodes that a reader has."""
