@@ -1,11 +1,14 @@
 """The clock: China's time, honest about itself, never behind the last record."""
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terminal.drivers import clock as clock_driver
 from terminal.drivers import limits
 from terminal.drivers.clock import CHINA, SystemClock, judge_trust
 from terminal.ports import ClockTrust
@@ -141,3 +144,16 @@ def test_the_real_clock_reads() -> None:
     assert abs((datetime.now(CHINA) - second.at).total_seconds()) < 3600
     assert judge_trust() in ClockTrust
     assert len(clock.boot_id) == 36
+
+
+def test_a_folder_that_the_terminals_user_may_not_look_into_is_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: object, **_: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    for name in ("SYNCED_SINCE_BOOT", "LAST_SYNCED", "SET_FROM_RTC"):
+        monkeypatch.setattr(clock_driver, name, tmp_path / name)
+    monkeypatch.setattr(clock_driver, "_disciplined", lambda: False)
+    monkeypatch.setattr(os, "stat", refused)
+    assert judge_trust() is ClockTrust.UNKNOWN

@@ -1,6 +1,7 @@
 """The clock of the device: local wall time with an honest word on how far to trust it, and time that only grows."""
 
 import ctypes
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -27,11 +28,11 @@ def judge_trust() -> ClockTrust:
     SYNCED: the kernel's clock is disciplined (adjtimex), or systemd-timesyncd has synchronised it since boot. RTC: the
     kernel set it from the battery clock at boot. RESTORED: systemd-timesyncd advanced it to its last stamp.
     """
-    if _disciplined() or SYNCED_SINCE_BOOT.exists():
+    if _disciplined() or os.path.exists(SYNCED_SINCE_BOOT):
         return ClockTrust.SYNCED
     if _text(SET_FROM_RTC) == "1":
         return ClockTrust.RTC
-    return ClockTrust.RESTORED if LAST_SYNCED.exists() else ClockTrust.UNKNOWN
+    return ClockTrust.RESTORED if os.path.exists(LAST_SYNCED) else ClockTrust.UNKNOWN
 
 
 class SystemClock:
