@@ -53,6 +53,7 @@ class Box:
     journal: Journal
     worker: Worker | None
     alarm: Callable[[str, str], None]
+    pulse: watchdog.DiskPulse | None = None
 
     def reload(self, configuration: Configuration) -> None:
         """From any thread: take pack and hot list into force between two taps; a damaged one leaves the old in force.
@@ -72,6 +73,8 @@ class Box:
         """Stop sending and give the journal back, after the device has stopped."""
         if self.worker is not None:
             self.worker.stop(STOP_SECONDS)
+        if self.pulse is not None:
+            self.pulse.close()
         self.journal.close()
 
 
@@ -131,7 +134,7 @@ def build(
     device = Device(configuration, profiles, Tables(pack.value, hot_list.value), desk, plugs)
     if worker is not None:
         worker.start()
-    built = Box(device, journal, worker, alarm)
+    built = Box(device, journal, worker, alarm, pulse)
     turn = Turn(configuration, profiles, lambda: built.reload(configuration), built.at_next_trip, alarm)
     turn.take(clock.read().at.date())  # what is due holds from the first tap on
     return built
