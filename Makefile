@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test drills world bench lint clean
+.PHONY: help setup demo test drills world bench fuzz kills lint clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,14 @@ world: setup ## terminals, cards, disks, clocks, network and backend simulated w
 
 bench: setup ## measure taps against a floor of the same run; fails past a limit
 	@.ci/pcscd run $(PYTHON) -m tests.bench
+
+fuzz: setup ## ten million hostile inputs for each parser, guided by coverage (docs/proof.md); some days
+	@$(PYTHON) -m tests.fuzz
+
+kills: setup ## kill -9 of journal and device, power cuts under ext4, at length (docs/proof.md); an hour, as root
+	@$(PYTHON) -m tests.proof kills
+	@.ci/pcscd run $(PYTHON) -m tests.proof device
+	@$(PYTHON) -m tests.proof power
 
 lint: setup ## ruff, mypy --strict and the import contracts
 	.venv/bin/ruff check .

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from apdu.errors import Malformed
+from apdu.limits import RECORD_BYTES_MAX
 
 
 class Field(NamedTuple):
@@ -94,6 +95,8 @@ class Layout:
         self.name = name
         self.fields = tuple(fields)
         self.size = sum(field.size for field in fields)
+        if self.size > RECORD_BYTES_MAX or any(field.size < 1 for field in fields):
+            raise ValueError(f"layout {name}: a field without a byte, or more than {RECORD_BYTES_MAX} bytes together")
         self.forms = frozenset((field.name, field.form) for field in fields)
         self._plan: list[tuple[str, slice, Callable[[bytes], Any]]] = []
         self._parts: list[tuple[str, int, Callable[[Any, int], bytes], bytes]] = []

@@ -12,5 +12,8 @@ AMOUNT_MAX_FEN = 100_000
 TLV_DEPTH_MAX = 4
 """The deepest path that a purse's FCI has is 6F / A5 / 9F0C."""
 
+RECORD_BYTES_MAX = 256
+"""The longest answer of a short APDU: no record on a card is longer, whatever a profile says."""
+
 MONEY_MAX_FEN = 99_999_999
 """Amounts and balances travel in eight digits in the issuer's files (docs/cards.md, XF and the issuer's files)."""

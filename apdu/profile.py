@@ -98,7 +98,7 @@ def parse_profiles(texts: Sequence[str]) -> tuple[Profile, ...]:
     for text in texts:
         try:
             table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as wrong:
+        except (tomllib.TOMLDecodeError, RecursionError) as wrong:
             raise BadProfile(f"card profile is not TOML: {wrong}") from wrong
         tables[str(table.get("name"))] = table
     return tuple(_resolved(name, table, tables) for name, table in tables.items())
@@ -108,7 +108,7 @@ def _resolved(name: str, table: dict[str, Any], tables: Mapping[str, dict[str, A
     try:
         parent = tables[table["extends"]] if "extends" in table else {}
         return _profile({**parent, **table})
-    except (KeyError, ValueError, TypeError, AttributeError) as wrong:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as wrong:
         raise BadProfile(f"card profile {name}: {type(wrong).__name__}: {wrong}") from wrong
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 from config.blacklist import HotListFaults
@@ -101,10 +102,16 @@ def is_map(raw: bytes | memoryview) -> bool:
 
 
 def verify(view: memoryview) -> bytes:
-    """The file's SHA-256 (32 bytes), which must be its last bytes. Raises HotListFaults."""
+    """The file's SHA-256 (32 bytes), which must be its last bytes. Raises HotListFaults.
+
+    A checksum is no signature, so the index is looked through as well: none leads a tap past the cards.
+    """
     digest = sha256(view[:-DIGEST_BYTES]).digest()
     if len(view) < HEADER.size + DIGEST_BYTES or digest != view[-DIGEST_BYTES:]:
         raise _refused("文件已损坏（校验和不符）", "the file is damaged: its checksum is another")
+    for city in open_map(view).cities.values():
+        if city.starts[-2] >= len(city.levels) or any(one > following for one, following in pairwise(city.starts)):
+            raise _refused("索引与卡号不符", "its index does not lead to its cards: fetch the whole list again")
     return digest
 
 

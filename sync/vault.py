@@ -52,7 +52,7 @@ class Vault:
         """From a TOML file: a table `personal` with 64 hex digits for each key, newest first. Raises BadVault."""
         try:
             table = tomllib.loads(path.read_text("utf-8")).get("personal")
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as wrong:
             raise BadVault(f"{path}: {wrong}") from wrong
         if not isinstance(table, dict) or not table:
             raise BadVault(f"{path}: no table [personal] with a key: smk hospital keys makes one")

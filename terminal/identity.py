@@ -24,7 +24,7 @@ def kept(data: Path, terminal: str) -> Identity | None:
         identity = Identity(str(table["terminal"]), int(table["epoch"]), int(table["first_serial"]))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as wrong:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as wrong:
         raise ConfigError(
             str(path),
             f"终端身份文件损坏（{wrong}）",

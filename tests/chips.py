@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +21,7 @@ OTHER_PSAM_NUMBER = "314000000002"
 ISSUER_SHANGHAI = "02002900FFFFFFFF"
 
 
+@cache
 def profiles() -> tuple[Profile, ...]:
     """The shipped profiles in the shipped order."""
     folder = files("apdu") / "profiles"

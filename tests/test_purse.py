@@ -233,7 +233,7 @@ def test_any_answers_of_a_card_end_in_a_value_or_the_chips_own_trouble(answers: 
 
 @given(st.binary(min_size=30, max_size=30))
 def test_any_ef15_is_a_card_number_of_20_digits_or_malformed(ef15: bytes) -> None:
-    fci = bytes.fromhex("6F2F8409A00000000386980701A5229F0C1E") + ef15 + b"\x90\x00"
+    fci = bytes.fromhex("6F2E8409A00000000386980701A5219F0C1E") + ef15 + b"\x90\x00"
     wire = ChipWire(lambda raw: fci)
     try:
         purse = run(select(_HOSTILE.profiles), {Slot.CARD: wire}, lambda draft: None)

@@ -153,7 +153,8 @@ def pins(files: Files) -> dict[str, str]:
 def packages_without_a_pin(files: Files) -> list[str]:
     extras = settings(files)["options.extras_require"]
     wanted = "\n".join([settings(files)["options"]["install_requires"], *extras.values()])
-    return [f"{name} is not pinned" for name in wanted.split() if plain(name) not in pins(files)]
+    names = [line.partition(";")[0].strip() for line in wanted.splitlines()]
+    return [f"{name} is not pinned" for name in names if name and plain(name) not in pins(files)]
 
 
 def packages_without_a_licence(files: Files) -> list[str]:

@@ -63,9 +63,9 @@ def _parsed(text: str) -> Profile:
         table = tomllib.loads(text)
         name = str(table.get("name"))
         profile = _profile(table)
-    except tomllib.TOMLDecodeError as wrong:
+    except (tomllib.TOMLDecodeError, RecursionError) as wrong:
         raise BadProfile(f"chip profile is not TOML: {wrong}") from wrong
-    except (KeyError, ValueError, TypeError, AttributeError) as wrong:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as wrong:
         raise BadProfile(f"chip profile {name}: {type(wrong).__name__}: {wrong}") from wrong
     known = {(file.name, field.name) for file in profile.files for field in (*file.tags.values(), *file.fields)}
     for fact, where in profile.facts.items():

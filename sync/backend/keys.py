@@ -42,7 +42,7 @@ class KeyFile:
         """Raises BadKeys with what is wrong and where."""
         try:
             table = tomllib.loads(path.read_text("utf-8")).get("tac")
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as wrong:
             raise BadKeys(f"{path}: {wrong}") from wrong
         if not isinstance(table, dict) or not table:
             raise BadKeys(f"{path}: no table [tac] with a master key for each scheme")

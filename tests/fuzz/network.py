@@ -1,0 +1,78 @@
+"""Parsers of what the journal holds and what travels between terminal and backend."""
+
+import zlib
+from base64 import b64encode
+
+from sync.batch import BadBatch, Batch, heads, pack, unpack
+from sync.chain import Identity
+from sync.entitlements import BadDelta, Listed, Person, build_delta, read_delta
+from sync.events import AnyEvent
+from sync.record import GENESIS, BadRow, Row, decode, encode
+from sync.session import understand, understand_enrolment
+from tests.fuzz.parser import Parser
+from tests.rows import AT, HELD, IDENTITY, done, grey, refused
+
+EVENTS: tuple[AnyEvent, ...] = (HELD, done(1), grey(1), refused())
+ROWS = [encode(Row(*IDENTITY[:2], nth, nth, AT, "rtc", "boot", nth, event)) for nth, event in enumerate(EVENTS, 1)]
+WHO = b'{"terminal":"00330401","epoch":1,"first_serial":1}'
+ANSWER = (
+    b'{"terminal":"00330401","epoch":1,"ack_through":4,"want_from":5,"quarantined":[2],"server_time":"'
+    + AT.encode()
+    + b'","versions":{"pack":"1"},"retry_after":5}'
+)
+
+
+def packed(text: bytes) -> bytes:
+    """What is inside a gzip is fuzzed too: nothing of it survives a changed byte of the outside."""
+    press = zlib.compressobj(1, wbits=31)
+    return press.compress(text) + press.flush()
+
+
+def opened(raw: bytes) -> bytes:
+    """The inside of a gzip."""
+    return zlib.decompress(raw, 31)
+
+
+def batch(raw: bytes) -> object:
+    """A batch that is accepted is packed and read back the same."""
+    found = unpack(raw)
+    assert unpack(pack(found)) == found
+    return found
+
+
+def batches() -> list[bytes]:
+    """Rows, and a damaged one among them."""
+    rows = (*ROWS, b"\x00damaged")
+    return [pack(Batch("00330401", 1, 1, rows, GENESIS, heads(GENESIS, rows)[-1]))]
+
+
+def answer(raw: bytes) -> object:
+    """An answer with any status: the first byte chooses; never an error."""
+    status = (200, 200, 409, 413, 500, 502)[raw[0] % 6] if raw else 200
+    return understand(Identity("00330401", 1, 1), 10, 8, status, "", raw[1:])
+
+
+def delta(raw: bytes) -> object:
+    """A delta's header and all its lines."""
+    header, lines = read_delta(raw)
+    return header, [*lines]
+
+
+def deltas() -> list[bytes]:
+    """One of each kind."""
+    sealed = b64encode(bytes(40)).decode()
+    return [
+        build_delta("insured", 0, 1, AT, [Person("0" * 32, 1, "k1", sealed)]),
+        build_delta("employer", 1, 2, AT, [Listed("0" * 32, 1)]),
+    ]
+
+
+PARSERS = (
+    Parser("row", decode, (BadRow,), lambda: ROWS),
+    Parser("batch", batch, (BadBatch,), batches),
+    Parser("batch-inside", lambda raw: batch(packed(raw)), (BadBatch,), lambda: [*map(opened, batches())]),
+    Parser("answer", answer, (), lambda: [b"\x00" + ANSWER, b'\x02{"problem":"not_enrolled","detail":""}']),
+    Parser("enrolment", lambda raw: understand_enrolment("00330401", 200, raw), (), lambda: [WHO]),
+    Parser("delta", delta, (BadDelta,), deltas),
+    Parser("delta-inside", lambda raw: delta(packed(raw)), (BadDelta,), lambda: [*map(opened, deltas())]),
+)
