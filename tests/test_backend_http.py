@@ -1,5 +1,6 @@
 """The backend over HTTP, its keys, and its one command."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.backend.app import create_app
 from sync.backend.keys import BadKeys, KeyFile, UnknownScheme, verifies
 from sync.batch import Batch, heads, pack
 from sync.issuer_files import parse_xf
 from sync.limits import BATCH_GZIP_BYTES_MAX
 from sync.record import GENESIS, Row, encode
 from tests.rows import AT, HELD, done
-from tests.serving import MASTER, serving, tac_of
+from tests.serving import KEYS, MASTER, serving, tac_of
 
 # Keys
 
@@ -129,3 +131,20 @@ def test_one_command_serves_it_on_loopback(tmp_path: Path) -> None:
     keys.write_text("")
     refused_start = subprocess.run([*command, "--port", "0"], capture_output=True, text=True, check=False)
     assert refused_start.returncode != 0 and "keys.toml" in refused_start.stderr
+
+
+def test_a_terminal_that_is_gone_in_the_middle_of_a_message_is_no_failure_of_the_backend(tmp_path: Path) -> None:
+    app = create_app(tmp_path, KEYS, lambda: AT)
+    told = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        return next(told)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    where = {"path": "/v1/terminals/00330401/batches", "query_string": b"", "headers": [], "method": "POST"}
+    asyncio.run(app({"type": "http", **where}, receive, send))
+    app.state.backend.close()
+    assert said[0]["status"] == 400

@@ -8,7 +8,7 @@ import msgspec
 from sqlite_utils import Database
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -46,6 +46,7 @@ def create_app(
     backend = Backend(data, keys, now, versions)
     endpoints = _Endpoints(backend, now)
     app = Starlette(
+        exception_handlers={ClientDisconnect: _gone},
         routes=[
             Route("/v1/terminals/{terminal}/enrol", endpoints.enrol, methods=["POST"]),
             Route("/v1/terminals/{terminal}/batches", endpoints.batches, methods=["POST"]),
@@ -67,6 +68,11 @@ def _json(content: Any, status: int = 200) -> Response:
 
 def _problem(status: int, problem: str, detail: str) -> Response:
     return _json(Problem(problem, detail[:500]), status)
+
+
+async def _gone(_request: Request, _wrong: Exception) -> Response:
+    """The terminal lost its power or its network in the middle of a message: its everyday, and nobody hears this."""
+    return _problem(400, "bad_batch", "the message breaks off")
 
 
 async def _body(request: Request) -> bytes:

@@ -17,7 +17,7 @@ from sync.events import Done, Held, Void
 from sync.record import decode
 from tests.device.process import SMK, Running, smk
 from tests.device.rig import Backend, configuration, eventually
-from tests.device.test_kill import SLOW, TAP_SECONDS
+from tests.proof.device import SLOW, TAP_SECONDS
 from tests.test_watchdog import Systemd
 
 SPY = """

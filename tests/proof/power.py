@@ -4,6 +4,7 @@ EXT4_IOC_SHUTDOWN with "no log flush" is what the kernel's own tests call godown
 image any more, neither data nor the file system's journal. Mounted again, ext4 replays what its journal holds.
 """
 
+import ctypes
 import fcntl
 import os
 import random
@@ -18,6 +19,7 @@ from tests.proof.writer import Book, end
 
 SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32), include/uapi/linux/ext4.h
 NO_LOG_FLUSH = 2
+CLONE_NEWNS = 0x00020000
 IMAGE_BYTES = 64 * 1024 * 1024
 LIVES = 50
 """Cuts before a new journal."""
@@ -59,9 +61,18 @@ def _run(*command: str) -> None:
         raise OSError(f"{command[0]}: {words} (this needs root, loop devices and ext4)")
 
 
+def own_mounts() -> None:
+    """Mounts that this process alone sees: a copy in another keeps the file system that was shut down alive."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "mounts of its own: this needs root")
+    _run("mount", "--make-rprivate", "/")
+
+
 @contextmanager
 def disk(folder: Path) -> Iterator[Disk]:
     """A disk for as long as it is wanted."""
+    own_mounts()
     made = Disk(folder)
     try:
         yield made

@@ -140,7 +140,10 @@ class Book:
         """
         told = notes_of(self.notes)
         self.rows += told.rows
-        journal = Journal.open(self.journal, IDENTITY, "check")
+        try:
+            journal = Journal.open(self.journal, IDENTITY, "check")
+        except JournalError as wrong:
+            raise AssertionError(f"the journal cannot be opened: {wrong}") from wrong
         try:
             found = [stored.raw for stored in journal.rows(0, ROWS_MAX, ROWS_MAX * ROW_BYTES_MAX)]
             damage, drafts = journal.verify(), {draft.row.seq for draft in journal.open_drafts_all()}
