@@ -1,8 +1,9 @@
 """Parsers of files that people and other programs bring: configuration, lists, packs, keys, the device's own state."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
 from hashlib import sha256
+from operator import xor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +20,7 @@ from tariffs.faults import PackFaults
 from tariffs.money import BadAmount, fen_from_text
 from tariffs.pack import parse_pack
 from terminal import identity
+from terminal.drivers.gps import read_sentence
 from terminal.signal import BadSignalTable, Signals
 from tests import memory
 from tests.fuzz.network import WHO
@@ -102,6 +104,12 @@ def pack(raw: bytes) -> object:
     return parse_pack(FLAT | {name: table})
 
 
+def sentence(raw: bytes) -> object:
+    """A GPS receiver's sentence under a right checksum; any other is no place either."""
+    read_sentence(raw)
+    return read_sentence(b"$%b*%02X" % (raw, reduce(xor, raw, 0)))
+
+
 def tables() -> list[bytes]:
     """Each table as it ships."""
     return [bytes((nth,)) + FLAT[name] for nth, name in enumerate(TABLES)]
@@ -117,6 +125,8 @@ def own_identity(path: Path) -> object:
     return identity.kept(path.parent, "00330401")
 
 
+RMC = b"GPRMC,092751.000,A,3045.2400,N,12045.6000,E,0.06,31.66,280511,,,A"
+GGA = b"GNGGA,092750.000,3045.2400,N,12045.6000,E,1,8,1.03,61.7,M,55.2,M,,"
 EDITION = b'{"version":"v1","in_force_from":"2026-11-01","sha256":"00"}'
 PARSERS = (
     Parser("configuration", configuration, (parse.ConfigFaults,), lambda: [CONFIGURATION.encode()], 8_192),
@@ -142,5 +152,6 @@ PARSERS = (
     Parser("signals", lambda raw: Signals(text(raw)), (BadSignalTable,), lambda: [SIGNALS.encode()], 20_000),
     Parser("tac-keys", at("tac.toml", KeyFile.read), (BadKeys,), lambda: [b'[tac]\nmohurd = "' + b"0f" * 16 + b'"\n']),
     Parser("vault-keys", at("vault.toml", Vault.read), (BadVault,), lambda: [new_key_file("20261101").encode()]),
+    Parser("nmea", sentence, (), lambda: [RMC, GGA], 120),
     Parser("amount", lambda raw: fen_from_text(text(raw)), (BadAmount,), lambda: [b"1.50", b"-0.05"], 64),
 )
