@@ -71,9 +71,11 @@ def test_a_card_that_falls_silent_in_the_field_does_not_stop_the_next(rig: Rig) 
     rig.remote.enter(card)
     assert eventually(lambda: rig.remote.armed() == 0)
     rig.remote.silent()
-    assert rig.heard().outcome in ("fare", "present_again")  # it may have answered just before
+    # on a busy machine it may have gone on for a moment, as far as behind the hold
+    assert rig.heard().outcome in ("fare", "present_again", "present_same_card")
     rig.remote.leave(notice=False)
     assert rig.tap(rig.card()).outcome == "fare"
+    rig.tap(card)
     assert rig.books().balanced
 
 
