@@ -201,7 +201,7 @@ class Validator:
             self._restart()
 
     def _boot(self) -> None:
-        whose = self.identity or self._identity()
+        whose = self.identity = self.identity or self._identity()  # kept before a journal bears it
         self.started_ms = self.town.time.now_ms
         self.slot_lost = False
         TellingJournal.told = self.told
@@ -213,7 +213,6 @@ class Validator:
             return
         assert isinstance(journal, TellingJournal)
         journal.told = self.told
-        self.identity = whose
         self._compare_told(journal)
         floor = datetime.fromisoformat(last.at) if last else None
         machine = self.machine
