@@ -3,6 +3,9 @@
 from tariffs.copay.bill import Step
 from tariffs.copay.books import Books
 from tariffs.copay.rounding import Rounding
+from tariffs.copay.terms import account_terms
+
+_STEPS = {"first": ("TA01", "优先使用账户", "account first"), "last": ("ACCT", "账户支付", "account")}
 
 
 def pay_accounts(books: Books, when: str) -> None:
@@ -10,23 +13,17 @@ def pay_accounts(books: Books, when: str) -> None:
 
     An account that the policy gives no parts pays nothing.
     """
-    scene = books.scene
-    for name in scene.policy.accounts:
-        row = scene.row(f"account.{name}.parts")
-        if row is None or scene.word(f"account.{name}.when", "last") != when:
+    code, zh, en = _STEPS[when]
+    for terms in account_terms(books.scene):
+        if terms.when != when:
             continue
-        parts = scene.parts(f"account.{name}.parts", ())
-        due = books.total(parts)
-        balance = max(0, books.entitlement.accounts.get(name, 0))
-        most = scene.row(f"account.{name}.most")
-        pays = min(due, balance)
-        if most is not None and isinstance(most.value, int):
-            pays = min(pays, most.value)
-        pays = Rounding("down", scene.number(f"account.{name}.unit", 1)).of(pays)
-        books.take(pays, parts)
-        if not pays:
-            continue
-        books.accounts_from[name] = pays
-        code, zh, en = ("TA01", "优先使用账户", "account first") if when == "first" else ("ACCT", "账户支付", "account")
-        rows = (row,) if most is None else (row, most)
-        books.steps.append(Step(code, f"{zh} {name}", f"{en}: {name}", due, 0, pays, "acct_pay", rows=rows))
+        due = books.total(terms.parts)
+        pays = min(due, max(0, books.entitlement.accounts.get(terms.name, 0)))
+        if terms.most is not None:
+            pays = min(pays, terms.most)
+        pays = Rounding("down", terms.unit).of(pays)
+        if pays:
+            books.take(pays, terms.parts)
+            books.accounts_from[terms.name] = pays
+            names = f"{zh} {terms.name}", f"{en}: {terms.name}"
+            books.steps.append(Step(code, *names, due, 0, pays, "acct_pay", rows=terms.rows))

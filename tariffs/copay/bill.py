@@ -91,16 +91,14 @@ class Bill(Struct, frozen=True):
         """Raises Unbalanced when an identity of the national interface does not hold (I1 to I7)."""
         parts = self.fulamt_ownpay_amt + self.overlmt_selfpay + self.preselfpay_amt + self.inscp_scp_amt
         side = -1 if self.cancels else 1
-        amount = fund = hospital = person = 0
-        least = min([side * getattr(self, name) for name in _SHARES])
-        for line in self.lines:
-            parted = line.parted
-            shares = (parted.fulamt, parted.overlmt, parted.preself, parted.scope)
-            amount += sum(shares)
-            fund += line.fund_fen
-            hospital += line.hosp_fen
-            person += line.person_fen
-            least = min(least, *[side * share for share in (*shares, line.fund_fen, line.hosp_fen, line.person_fen)])
+        columns = [
+            (part.fulamt, part.overlmt, part.preself, part.scope, line.fund_fen, line.hosp_fen, line.person_fen)
+            for line in self.lines
+            for part in (line.parted,)
+        ]
+        *sums, fund, hospital, person = map(sum, zip(*columns, strict=True))
+        mine = [getattr(self, name) for name in _SHARES]
+        least = -max(map(max, (mine, *columns))) if self.cancels else min(map(min, (mine, *columns)))
         family = side * min(side * self.acct_pay, side * self.acct_mulaid_pay)
         holds = (
             ("I1 total = funds + person + hospital", self.medfee_sumamt,
@@ -111,7 +109,7 @@ class Bill(Struct, frozen=True):
             ("I5 person = account + cash", self.psn_part_amt, self.acct_pay + self.psn_cash_pay),
             ("I6 account = sum of the accounts", self.acct_pay, sum(self.accounts.values())),
             ("I7 person = what the lines leave", self.psn_part_amt, person),
-            ("lines: amount", self.medfee_sumamt, amount),
+            ("lines: amount", self.medfee_sumamt, sum(sums)),
             ("lines: funds", self.fund_pay_sumamt, fund),
             ("lines: hospital", self.hosp_part_amt, hospital),
             ("no share is negative", min(least, 0), 0),

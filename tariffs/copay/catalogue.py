@@ -9,11 +9,8 @@ from tariffs.copay.row import Row
 NO_LIMIT = 999_999 * PRICE_ONE
 """How the national catalogue writes "no limit"."""
 
-ITEMS_MAX = 100_000
-"""Items remembered for one kind of claim; then all are forgotten. A national catalogue has about 60,000."""
 
-
-class Terms(Struct, frozen=True):
+class ItemTerms(Struct, frozen=True):
     """`first_share` in millionths; `fixed`, `least`, `most` of the first share in fen a unit; `direct` a ratio.
 
     `covered`: kept out neither by its class nor by a restriction without approval. `limit` in millionths a unit.
@@ -30,23 +27,16 @@ class Terms(Struct, frozen=True):
     rows: tuple[Row, ...] = ()
 
 
-def terms_of(line: Line, scene: Scene) -> Terms:
+def terms_of(line: Line, scene: Scene) -> ItemTerms:
     """The catalogue's row that names the item goes before the line's own value, this before a general row."""
     key = (
         *(line.item, line.category, line.grade, line.first_share, line.limit, line.restricted, line.approval),
         line.parted is None,
     )
-    found = scene.items.get(key)
-    if found is None:
-        if len(scene.items) >= ITEMS_MAX:
-            scene.items.clear()
-        found = scene.items[key] = _looked_up(line, scene)
-    terms: Terms = found
-    scene.used.extend(terms.rows)
-    return terms
+    return scene.remembered(key, lambda: _looked_up(line, scene))
 
 
-def _looked_up(line: Line, scene: Scene) -> Terms:
+def _looked_up(line: Line, scene: Scene) -> ItemTerms:
     facts = {**scene.facts, "item": line.item, "category": line.category}
     rows: list[Row] = []
 
@@ -66,12 +56,12 @@ def _looked_up(line: Line, scene: Scene) -> Terms:
     grade = str(told("item.class", line.grade) or "C")
     facts["class"] = grade
     if line.parted is not None:
-        return Terms(grade, direct=number("item.direct"), rows=tuple(rows))
+        return ItemTerms(grade, direct=number("item.direct"), rows=tuple(rows))
     if grade == "C":
-        return Terms(grade, rows=tuple(rows))
+        return ItemTerms(grade, rows=tuple(rows))
     limit = number("item.limit", line.limit)
     restricted = told("item.restricted", line.restricted)
-    return Terms(
+    return ItemTerms(
         grade,
         first_share=(number("item.first", line.first_share) or 0) if grade == "B" else 0,
         fixed=number("item.first.fixed") or 0,

@@ -7,6 +7,7 @@ from tariffs.copay.bill import Step
 from tariffs.copay.books import Books
 from tariffs.copay.claim import RATIO_ONE
 from tariffs.copay.periods import months_before
+from tariffs.copay.policy import Scene
 from tariffs.copay.rounding import Rounding
 from tariffs.copay.row import Row
 
@@ -17,6 +18,8 @@ OWN, BASE, REACHED = "ceiling.own", "ceiling.base", "ceiling.reached"
 def hold_ceiling(books: Books) -> None:
     """Let the fund pay what lies above the ceiling; counts own share, costs and whether the ceiling was reached."""
     scene = books.scene
+    if not scene.remembered("ceiling", lambda: _exists(scene)):
+        return
     counts = scene.parts("ceiling.counts", ("dedc", "own"))
     period = scene.word("ceiling.period", "year")
     own, base, reached = (books.key(name, period) for name in (OWN, BASE, REACHED))
@@ -37,6 +40,10 @@ def hold_ceiling(books: Books) -> None:
             books.count(reached, 1)
     books.count(own, due - over)
     books.count(base, costs)
+
+
+def _exists(scene: Scene) -> bool:
+    return any(scene.row(name) is not None for name in ("ceiling", "ceiling.income", "ceiling.repeated"))
 
 
 def _limit(books: Books, costs: int) -> tuple[int | None, tuple[Row, ...]]:

@@ -31,7 +31,7 @@ _CURRENCY = shaped(r"[A-Z]{3}", "须为三个大写字母", "must be three capit
 _CODE = shaped(r"[A-Z][A-Z0-9]{0,7}", "须为大写字母和数字", "must be capital letters and digits")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DAY = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_RESERVED = frozenset({"account", "item", "lines", "scope", "rounding", "year", "hospital", "ceiling"})
+_RESERVED = frozenset({"account", "claim", "item", "lines", "scope", "rounding", "year", "hospital", "ceiling"})
 
 
 def _names(value: object) -> bool:

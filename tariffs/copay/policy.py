@@ -1,14 +1,16 @@
 """A policy in memory: dated rows, found by parameter, day and facts; every value found brings its row along."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from tariffs.copay.claim import BadClaim
 from tariffs.copay.conditions import Condition
 from tariffs.copay.row import Row, Value
 from tariffs.dated import Dated
+
+T = TypeVar("T")
 
 
 class NoRule(BadClaim):
@@ -40,8 +42,14 @@ class Choice:
     rows: Dated[Row]
 
 
+Memory = dict[Hashable, tuple[Any, bool]]
+"""What was looked up for one kind of claim, and whether an unverified value was in it."""
+
 SCENES_MAX = 4_096
 """Scenes remembered: the days, kinds of person and hospital of a busy counter; then all are forgotten."""
+
+REMEMBERED_MAX = 100_000
+"""Items and terms remembered for one kind of claim; a national catalogue has about 60,000 items."""
 
 
 class Policy:
@@ -95,7 +103,7 @@ class Policy:
         self.item_parameters = frozenset(self.tables) | {parameter for parameter, _ in self.item_tables}
         self.bands = _bands(self.tables)
         self.told = tuple(sorted({one.key for _, conditions in self.parsed_rows for one in conditions} - _OF_LINES))
-        self.scenes: dict[tuple[object, ...], tuple[dict[str, Row | None], dict[tuple[object, ...], Any]]] = {}
+        self.scenes: dict[tuple[object, ...], Memory] = {}
 
     @property
     def unverified(self) -> tuple[Row, ...]:
@@ -123,8 +131,8 @@ class Policy:
         if memory is None:
             if len(self.scenes) >= SCENES_MAX:
                 self.scenes.clear()
-            memory = self.scenes[key] = ({}, {})
-        return Scene(self, day, facts, *memory)
+            memory = self.scenes[key] = {}
+        return Scene(self, day, facts, memory)
 
 
 _OF_LINES = frozenset({"item", "class", "category"})
@@ -132,38 +140,37 @@ _OF_LINES = frozenset({"item", "class", "category"})
 
 
 class Scene:
-    """A policy on one day for one set of facts; `used` collects each row that was looked up and found.
+    """A policy on one day for one set of facts. `unverified`: a value that took part has no verified source.
 
-    `known` and `items` remember what was found for claims with the same day and facts.
+    `memory` is shared by all claims with the same day and facts, as far as the policy asks for them.
     """
 
-    __slots__ = ("day", "facts", "items", "known", "policy", "used")
+    __slots__ = ("day", "facts", "memory", "policy", "unverified")
 
-    def __init__(
-        self,
-        policy: Policy,
-        day: date,
-        facts: Mapping[str, str],
-        known: dict[str, Row | None],
-        items: dict[tuple[object, ...], Any],
-    ) -> None:
+    def __init__(self, policy: Policy, day: date, facts: Mapping[str, str], memory: Memory) -> None:
         self.policy = policy
         self.day = day
         self.facts = facts
-        self.known = known
-        self.items = items
-        self.used: list[Row] = []
+        self.memory = memory
+        self.unverified = False
+
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, looked up once for all claims like this one."""
+        found = self.memory.get(key)
+        if found is None:
+            if len(self.memory) >= REMEMBERED_MAX:
+                self.memory.clear()
+            before, self.unverified = self.unverified, False
+            found = self.memory[key] = (make(), self.unverified)
+            self.unverified |= before
+        value: T = found[0]
+        self.unverified |= found[1]
+        return value
 
     def row(self, parameter: str) -> Row | None:
         """The row in force whose conditions hold, that with the most conditions before others."""
-        try:
-            found = self.known[parameter]
-        except KeyError:
-            choices = self.policy.tables.get(parameter)
-            found = self.known[parameter] = self._found(choices, self.facts) if choices else None
-        if found is not None:
-            self.used.append(found)
-        return found
+        choices = self.policy.tables.get(parameter)
+        return self._found(choices, self.facts) if choices else None
 
     def item_row(self, parameter: str, facts: Mapping[str, str]) -> Row | None:
         """The same for an item line: `facts` hold "item" too, and rows that name the item go before all others."""
@@ -183,6 +190,7 @@ class Scene:
             else:
                 row = choice.rows.at(self.day)
                 if row is not None and row.value is not None and (row.last is None or self.day <= row.last):
+                    self.unverified |= not row.verified
                     return row
         return None
 
@@ -195,6 +203,12 @@ class Scene:
         """A value that is a number."""
         value = self.value(parameter, default)
         assert isinstance(value, int), parameter
+        return value
+
+    def maybe(self, parameter: str) -> int | None:
+        """A value that is a number, None where no row holds."""
+        value = self.value(parameter, None)
+        assert value is None or isinstance(value, int), parameter
         return value
 
     def word(self, parameter: str, default: str) -> str:

@@ -15,6 +15,7 @@ from tariffs.copay.parameters import FUNDS, PARTS
 from tariffs.copay.policy import Policy, Scene
 from tariffs.copay.rounding import Rounding, shared
 from tariffs.copay.split import Split, split
+from tariffs.copay.terms import claim_terms
 
 
 def settle(claim: Claim, entitlement: Entitlement, policy: Policy) -> Bill:
@@ -22,11 +23,12 @@ def settle(claim: Claim, entitlement: Entitlement, policy: Policy) -> Bill:
 
     Raises BadClaim (and NoRule, a kind of it) when it cannot be settled, Unbalanced when our numbers do not add up.
     """
+    if not claim.lines:
+        raise BadClaim("没有费用明细", "the claim has no lines")
     scene = policy.at(claim.day, claim.all_facts())
     lines = split(claim.lines, scene, 10**policy.decimals)
     _first_of_claim(lines, scene)
-    start = scene.word("year.start", "01-01")
-    books = Books(claim, entitlement, scene, (int(start[:2]), int(start[3:])), dict.fromkeys(PARTS, 0))
+    books = Books(claim, entitlement, scene, claim_terms(scene).year_start, dict.fromkeys(PARTS, 0))
     books.steps.extend(lines.steps)
     _open(books, lines)
     pay_accounts(books, "first")
@@ -44,10 +46,10 @@ def settle(claim: Claim, entitlement: Entitlement, policy: Policy) -> Bill:
 
 def _first_of_claim(lines: Split, scene: Scene) -> None:
     """Away from home: a share of what is in scope is the person's own before anything else (policy item S000)."""
-    row = scene.row("scope.first")
+    row = claim_terms(scene).scope_first
     if row is None or not isinstance(row.value, int):
         return
-    rounding = Rounding(scene.word("rounding.mode", "half-up"))
+    rounding = Rounding(claim_terms(scene).rounding.mode)
     scopes = [parted.scope for parted in lines.parted]
     total = sum(scopes)
     first = min(total, rounding.of(total * row.value, RATIO_ONE))
@@ -77,7 +79,7 @@ def _hospital(books: Books) -> None:
     amount = books.claim.hospital_part_fen
     if not amount:
         return
-    parts = books.scene.parts("hospital.parts", ("overlmt", "fulamt", "own", "preself", "away", "dedc", "overcap"))
+    parts = claim_terms(books.scene).hospital_parts
     if not 0 < amount <= books.total(parts):
         raise BadClaim("医院负担超过个人部分", "the hospital would carry more than the person has to pay")
     for part, taken in books.take(amount, parts).items():
@@ -88,6 +90,8 @@ def _hospital(books: Books) -> None:
 def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
     claim, accounts = books.claim, books.accounts_from
     shares = _line_shares(books, lines)
+    parted = [(part.fulamt, part.overlmt, part.preself, part.scope) for line in shares for part in (line.parted,)]
+    fulamt, overlmt, preself, scope = map(sum, zip(*parted, strict=True))
     funds: dict[str, Any] = {name: books.funds.get(name, 0) for name in FUNDS}
     account, hospital = sum(accounts.values()), claim.hospital_part_fen
     cash = sum(books.parts.values())
@@ -97,11 +101,11 @@ def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
         policy=policy.version,
         currency=policy.currency,
         decimals=policy.decimals,
-        medfee_sumamt=sum(line.parted.amount for line in shares),
-        fulamt_ownpay_amt=sum(line.parted.fulamt for line in shares),
-        overlmt_selfpay=sum(line.parted.overlmt for line in shares),
-        preselfpay_amt=sum(line.parted.preself for line in shares),
-        inscp_scp_amt=sum(line.parted.scope for line in shares),
+        medfee_sumamt=fulamt + overlmt + preself + scope,
+        fulamt_ownpay_amt=fulamt,
+        overlmt_selfpay=overlmt,
+        preselfpay_amt=preself,
+        inscp_scp_amt=scope,
         act_pay_dedc=books.deductible,
         **funds,
         fund_pay_sumamt=sum(funds.values()),
@@ -115,7 +119,7 @@ def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
         counted=books.counted,
         lines=shares,
         steps=tuple(books.steps),
-        unverified=any(not row.verified for row in books.scene.used),
+        unverified=books.scene.unverified,
     )
 
 

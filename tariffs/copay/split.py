@@ -6,10 +6,11 @@ Source: docs/copay.md, "Parameters of lines"; national interface 2204 and 2301.
 from dataclasses import dataclass
 
 from tariffs.copay.bill import Step
-from tariffs.copay.catalogue import Terms, terms_of
+from tariffs.copay.catalogue import ItemTerms, terms_of
 from tariffs.copay.claim import PRICE_ONE, QUANTITY_ONE, RATIO_ONE, BadClaim, Line, Parted
 from tariffs.copay.policy import Scene
 from tariffs.copay.rounding import Rounding, together
+from tariffs.copay.terms import claim_terms
 
 
 @dataclass(slots=True)
@@ -27,17 +28,14 @@ class Split:
 
 def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
     """Split each line; `minor` is the count of minor units in a major one. Raises BadClaim."""
-    rounding = Rounding(
-        scene.word("lines.rounding.mode", scene.word("rounding.mode", "half-up")),
-        scene.number("lines.rounding.unit", 1),
-    )
-    limit_first = scene.word("lines.order", "limit-first") == "limit-first"
+    general = claim_terms(scene)
+    rounding, limit_first = general.lines_rounding, general.limit_first
     terms = [terms_of(line, scene) for line in lines]
     amounts = [_amount(line, minor, rounding, number) for number, line in enumerate(lines, 1)]
     mosts = [_most(line, amount, one, minor, rounding) for line, amount, one in zip(lines, amounts, terms, strict=True)]
     bases = mosts if limit_first else amounts
     exact = [_first(line, base, one, rounding) for line, base, one in zip(lines, bases, terms, strict=True)]
-    if scene.word("lines.rounding.place", "line") == "line":
+    if general.per_line:
         firsts = [
             min(base, rounding.of(first, RATIO_ONE)) if first else 0 for base, first in zip(bases, exact, strict=True)
         ]
@@ -63,6 +61,8 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
 
 def _amount(line: Line, minor: int, rounding: Rounding, number: int) -> int:
     """Quantity × price, and what the line says itself must agree."""
+    if line.price is not None and line.amount_fen is None and line.parted is None:
+        return rounding.of(line.quantity * line.price * minor, QUANTITY_ONE * PRICE_ONE)
     parts = None if line.parted is None else line.parted.amount
     priced = None
     if line.price is not None:
@@ -78,7 +78,7 @@ def _amount(line: Line, minor: int, rounding: Rounding, number: int) -> int:
     return amount
 
 
-def _most(line: Line, amount: int, terms: Terms, minor: int, rounding: Rounding) -> int:
+def _most(line: Line, amount: int, terms: ItemTerms, minor: int, rounding: Rounding) -> int:
     """What of a line lies within its price limit; nothing of one that is not covered."""
     if not terms.covered:
         return 0
@@ -87,7 +87,7 @@ def _most(line: Line, amount: int, terms: Terms, minor: int, rounding: Rounding)
     return min(amount, rounding.of(line.quantity * terms.limit * minor, QUANTITY_ONE * PRICE_ONE))
 
 
-def _first(line: Line, base: int, terms: Terms, rounding: Rounding) -> int:
+def _first(line: Line, base: int, terms: ItemTerms, rounding: Rounding) -> int:
     """The first share of `base` in millionths of a fen: the ratio, a fixed amount, its least and its most."""
     if not terms.covered:
         return 0
@@ -105,7 +105,7 @@ def _each(line: Line, fen: int, rounding: Rounding) -> int:
     return rounding.of(fen * line.quantity, QUANTITY_ONE) * RATIO_ONE
 
 
-def _step(line: Line, number: int, terms: Terms, amount: int, paid: int) -> Step:
+def _step(line: Line, number: int, terms: ItemTerms, amount: int, paid: int) -> Step:
     name = line.name or line.item
     return Step(
         terms.grade,
