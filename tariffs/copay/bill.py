@@ -18,7 +18,7 @@ class Unbalanced(ValueError):
     """A bill whose numbers do not add up: it is never printed and never sent."""
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """One line of the trace: of `base_fen` the fund `field` pays `fund_fen` and the person keeps `own_fen`.
 
     `code` a national policy item (S001, C001, EC01 …); `ratio` the fund's share in millionths where there is one;
@@ -37,7 +37,7 @@ class Step(Struct, frozen=True):
     rows: tuple[Row, ...] = ()
 
 
-class LineShare(Struct, frozen=True):
+class LineShare(Struct, frozen=True, gc=False):
     """One item line: its grade, its parts, and who pays it. `fund_fen + hosp_fen + person_fen` is the line."""
 
     grade: str

@@ -14,6 +14,7 @@ class ItemTerms(Struct, frozen=True):
     """`first_share` in millionths; `fixed`, `least`, `most` of the first share in fen a unit; `direct` a ratio.
 
     `covered`: kept out neither by its class nor by a restriction without approval. `limit` in millionths a unit.
+    `has_first`: there is a first share at all.
     """
 
     grade: str
@@ -25,6 +26,7 @@ class ItemTerms(Struct, frozen=True):
     covered: bool = False
     direct: int | None = None
     rows: tuple[Row, ...] = ()
+    has_first: bool = False
 
 
 def terms_of(line: Line, scene: Scene) -> ItemTerms:
@@ -61,14 +63,18 @@ def _looked_up(line: Line, scene: Scene) -> ItemTerms:
         return ItemTerms(grade, rows=tuple(rows))
     limit = number("item.limit", line.limit)
     restricted = told("item.restricted", line.restricted)
+    share = number("item.first", line.first_share) if grade == "B" else 0
+    fixed, least, most = (number(f"item.first.{what}") for what in ("fixed", "least", "most"))
+    covered = line.approval == "1" if restricted else line.approval != "2"
     return ItemTerms(
         grade,
-        first_share=(number("item.first", line.first_share) or 0) if grade == "B" else 0,
-        fixed=number("item.first.fixed") or 0,
-        least=number("item.first.least"),
-        most=number("item.first.most"),
+        first_share=share or 0,
+        fixed=fixed or 0,
+        least=least,
+        most=most,
         limit=None if limit is None or limit >= NO_LIMIT else limit,
-        covered=line.approval == "1" if restricted else line.approval != "2",
+        covered=covered,
+        has_first=covered and any((share, fixed, least)),
         direct=number("item.direct"),
         rows=tuple(rows),
     )

@@ -34,14 +34,16 @@ def shared(total: int, weights: Sequence[int]) -> list[int]:
     not negative.
     """
     whole = sum(weights)
-    assert 0 <= total <= whole and all(weight >= 0 for weight in weights), "more is shared out than there is"
+    assert 0 <= total <= whole and min(weights, default=0) >= 0, "more is shared out than there is"
     if not whole:
         return [0] * len(weights)
-    parts = [divmod(total * weight, whole) for weight in weights]
-    shares = [quotient for quotient, _ in parts]
-    short = total - sum(shares)
-    for place in sorted(range(len(parts)), key=lambda place: -parts[place][1])[:short]:
-        shares[place] += 1
+    if total == whole:
+        return list(weights)
+    shares = [total * weight // whole for weight in weights]
+    if short := total - sum(shares):
+        rests = [total * weight % whole for weight in weights]
+        for place in sorted(range(len(rests)), key=rests.__getitem__, reverse=True)[:short]:
+            shares[place] += 1
     return shares
 
 

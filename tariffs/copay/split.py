@@ -32,9 +32,15 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
     rounding, limit_first = general.lines_rounding, general.limit_first
     terms = [terms_of(line, scene) for line in lines]
     amounts = [_amount(line, minor, rounding, number) for number, line in enumerate(lines, 1)]
-    mosts = [_most(line, amount, one, minor, rounding) for line, amount, one in zip(lines, amounts, terms, strict=True)]
+    mosts = [
+        amount if one.covered and one.limit is None else _most(line, amount, one, minor, rounding)
+        for line, amount, one in zip(lines, amounts, terms, strict=True)
+    ]
     bases = mosts if limit_first else amounts
-    exact = [_first(line, base, one, rounding) for line, base, one in zip(lines, bases, terms, strict=True)]
+    exact = [
+        _first(line, base, one, rounding) if one.has_first else 0
+        for line, base, one in zip(lines, bases, terms, strict=True)
+    ]
     if general.per_line:
         firsts = [
             min(base, rounding.of(first, RATIO_ONE)) if first else 0 for base, first in zip(bases, exact, strict=True)
@@ -52,10 +58,14 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
         else:
             over = amount - most if limit_first else max(0, amount - first - most)
             parted = Parted(0, over, first, amount - over - first)
-        direct = None if one.direct is None else min(parted.scope, rounding.of(parted.scope * one.direct, RATIO_ONE))
+        paid, direct = 0, None
+        if one.direct is not None:
+            paid = direct = min(parted.scope, rounding.of(parted.scope * one.direct, RATIO_ONE))
+        name = line.name or line.item
+        zh, en = (name, name) if name else (f"第 {number} 行", f"line {number}")
         result.parted.append(parted)
         result.direct.append(direct)
-        result.steps.append(_step(line, number, one, amount, direct or 0))
+        result.steps.append(Step(one.grade, zh, en, amount, paid, amount - paid, "", None, number, one.rows))
     return result
 
 
@@ -89,8 +99,6 @@ def _most(line: Line, amount: int, terms: ItemTerms, minor: int, rounding: Round
 
 def _first(line: Line, base: int, terms: ItemTerms, rounding: Rounding) -> int:
     """The first share of `base` in millionths of a fen: the ratio, a fixed amount, its least and its most."""
-    if not terms.covered:
-        return 0
     exact = base * terms.first_share
     if terms.fixed:
         exact += _each(line, terms.fixed, rounding)
@@ -103,17 +111,3 @@ def _first(line: Line, base: int, terms: ItemTerms, rounding: Rounding) -> int:
 
 def _each(line: Line, fen: int, rounding: Rounding) -> int:
     return rounding.of(fen * line.quantity, QUANTITY_ONE) * RATIO_ONE
-
-
-def _step(line: Line, number: int, terms: ItemTerms, amount: int, paid: int) -> Step:
-    name = line.name or line.item
-    return Step(
-        terms.grade,
-        name or f"第 {number} 行",
-        name or f"line {number}",
-        amount,
-        paid,
-        amount - paid,
-        line=number,
-        rows=terms.rows,
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from apdu.virtual import remote
-from tests.bench import aged, entitlements, fares, hotlist, parts, process, silence, taps
+from tests.bench import aged, copay, entitlements, fares, hotlist, parts, process, silence, taps
 from tests.bench.figures import Figure, as_json, table
 
 Group = Callable[[remote.Virtual, Path], Iterator[Figure]]
@@ -25,6 +25,7 @@ GROUPS: dict[str, Group] = {
     "hotlist": lambda chips, folder: hotlist.mapped(folder),
     "age": aged.at_age,
     "fares": lambda chips, folder: fares.fares(folder),
+    "copay": lambda chips, folder: copay.claims(),
     "parts": lambda chips, folder: parts.parts(folder),
 }
 """What is measured, in this order."""
