@@ -1,6 +1,5 @@
 """The money of one claim while it is settled: where each fen stands, what was counted, and the steps so far."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tariffs.copay.bill import Step
@@ -15,7 +14,7 @@ class Books:
     """`parts`: what is still the person's, by part; their sum falls as funds, hospital and accounts pay.
 
     `funds`: paid so far by field. `merged`: parts that the pool took in, and that are one for the lines' shares.
-    `paid_from`: what funds and hospital paid of each part.
+    `paid_from`: what funds and hospital paid of each part. `periods`: names of this claim's periods.
     """
 
     claim: Claim
@@ -31,11 +30,15 @@ class Books:
     hospital_from: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
     accounts_from: dict[str, int] = field(default_factory=dict)
     deductible: int = 0
+    periods: dict[str, str] = field(default_factory=dict)
 
     def key(self, name: str, period: str) -> Key | None:
         """The accumulator of this claim's own period; None for one that ends with the visit."""
-        facts: Mapping[str, str] = self.scene.facts
-        found = period_key(period, self.claim.day, self.claim.stay, facts.get("institution", ""), self.year_start)
+        found = self.periods.get(period)
+        if found is None:
+            institution = self.scene.facts.get("institution", "")
+            found = period_key(period, self.claim.day, self.claim.stay, institution, self.year_start)
+            self.periods[period] = found
         return (name, found) if found else None
 
     def so_far(self, key: Key | None) -> int:
@@ -49,7 +52,7 @@ class Books:
 
     def total(self, parts: tuple[str, ...]) -> int:
         """What stands in these parts."""
-        return sum(self.parts[part] for part in parts)
+        return sum([self.parts[part] for part in parts])
 
     def take(self, amount: int, parts: tuple[str, ...]) -> dict[str, int]:
         """Take `amount` out of the parts, in their order; what was taken from each."""

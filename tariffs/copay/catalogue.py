@@ -32,10 +32,22 @@ class ItemTerms(Struct, frozen=True):
 def terms_of(line: Line, scene: Scene) -> ItemTerms:
     """The catalogue's row that names the item goes before the line's own value, this before a general row."""
     key = (
-        *(line.item, line.category, line.grade, line.first_share, line.limit, line.restricted, line.approval),
+        line.item,
+        line.category,
+        line.grade,
+        line.first_share,
+        line.limit,
+        line.restricted,
+        line.approval,
         line.parted is None,
     )
-    return scene.remembered(key, lambda: _looked_up(line, scene))
+    found = scene.memory.get(key)
+    if found is None:
+        return scene.remembered(key, lambda: _looked_up(line, scene))
+    if found[1]:
+        scene.unverified = True
+    terms: ItemTerms = found[0]
+    return terms
 
 
 def _looked_up(line: Line, scene: Scene) -> ItemTerms:

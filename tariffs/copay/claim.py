@@ -16,6 +16,9 @@ QUANTITY_ONE = 10_000
 PRICE_ONE = 1_000_000
 """A price of 1 major unit (yuan): prices are whole millionths."""
 
+LINE_ONE = QUANTITY_ONE * PRICE_ONE
+"""Quantity times price of one unit at one major unit."""
+
 RATIO_ONE = 1_000_000
 """A ratio of 100 %: ratios are whole millionths."""
 
@@ -46,8 +49,7 @@ class Parted(Struct, frozen=True, gc=False):
         return self.fulamt + self.overlmt + self.preself + self.scope
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True, gc=False):
     """One item. What is None or "" is looked up in the policy's catalogue; what stands there goes before this.
 
     `amount_fen` instead of a price, or beside it and then equal to quantity × price. `grade` "A", "B" or "C";

@@ -26,6 +26,13 @@ class Rounding:
         up = self.mode == "up" or twice > 0 or (twice == 0 and (self.mode == "half-up" or whole % 2 == 1))
         return (whole + up) * self.unit
 
+    def each(self, numerators: Sequence[int], denominator: int) -> list[int]:
+        """`of` for many fractions with one denominator."""
+        if self.mode == "half-up" and self.unit == 1 and denominator % 2 == 0:
+            half = denominator // 2
+            return [(numerator + half) // denominator for numerator in numerators]
+        return [self.of(numerator, denominator) for numerator in numerators]
+
 
 def shared(total: int, weights: Sequence[int]) -> list[int]:
     """`total` over the weights by the largest remainder: the shares add up, and none is above its weight.

@@ -60,6 +60,10 @@ def _first_of_claim(lines: Split, scene: Scene) -> None:
 def _open(books: Books, lines: Split) -> None:
     """Put the lines' parts into the books; lines that are paid directly never reach a layer."""
     parts, first_layer = books.parts, books.scene.policy.layers[0]
+    if not any(lines.away) and not lines.has_direct:
+        sums = map(sum, zip(*[(one.fulamt, one.overlmt, one.preself, one.scope) for one in lines.parted], strict=True))
+        parts["fulamt"], parts["overlmt"], parts["preself"], parts["scope"] = sums
+        return
     for parted, away, direct in zip(lines.parted, lines.away, lines.direct, strict=True):
         parts["fulamt"] += parted.fulamt
         parts["overlmt"] += parted.overlmt
@@ -131,7 +135,9 @@ def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
             Parted(one.fulamt, one.overlmt, one.preself + away, one.scope - away)
             for one, away in zip(lines.parted, lines.away, strict=True)
         ]
-    fund = [min(direct or 0, one.scope) for direct, one in zip(lines.direct, parted, strict=True)]
+    fund = [0] * len(parted)
+    if lines.has_direct:
+        fund = [min(direct or 0, one.scope) for direct, one in zip(lines.direct, parted, strict=True)]
     direct_sum = sum(fund)
     hospital = [0] * len(parted)
     for group in (books.merged, *((part,) for part in _BROUGHT if part not in books.merged)):
@@ -145,13 +151,16 @@ def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
         if paid:
             shares = shared(paid, room)
             fund = [before + share for before, share in zip(fund, shares, strict=True)]
+        if paid and carried:
             room = [before - share for before, share in zip(room, shares, strict=True)]
         if carried:
             hospital = [before + share for before, share in zip(hospital, shared(carried, room), strict=True)]
     return tuple(
         [
-            LineShare(grade, one, from_funds, from_hospital, one.amount - from_funds - from_hospital)
-            for grade, one, from_funds, from_hospital in zip(lines.grades, parted, fund, hospital, strict=True)
+            LineShare(grade, one, from_funds, from_hospital, step.base_fen - from_funds - from_hospital)
+            for grade, one, from_funds, from_hospital, step in zip(
+                lines.grades, parted, fund, hospital, lines.steps, strict=False
+            )
         ]
     )
 
@@ -162,6 +171,8 @@ _BROUGHT = ("fulamt", "overlmt", "preself", "away", "scope")
 
 def _brought(group: tuple[str, ...], lines: Split, parted: list[Parted], direct: list[int]) -> list[int]:
     """What each line brought into the parts of `group`; of its scope, what was not paid directly."""
+    if group == ("scope",):
+        return [one.scope - paid for one, paid in zip(parted, direct, strict=True)]
     columns: dict[str, list[int]] = {
         "fulamt": [one.fulamt for one in parted] if "fulamt" in group else [],
         "overlmt": [one.overlmt for one in parted] if "overlmt" in group else [],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tariffs.copay.bill import Step
 from tariffs.copay.catalogue import ItemTerms, terms_of
-from tariffs.copay.claim import PRICE_ONE, QUANTITY_ONE, RATIO_ONE, BadClaim, Line, Parted
+from tariffs.copay.claim import LINE_ONE, QUANTITY_ONE, RATIO_ONE, BadClaim, Line, Parted
 from tariffs.copay.policy import Scene
 from tariffs.copay.rounding import Rounding, together
 from tariffs.copay.terms import claim_terms
@@ -25,13 +25,23 @@ class Split:
     away: list[int]
     steps: list[Step]
 
+    @property
+    def has_direct(self) -> bool:
+        """Whether any line is paid directly."""
+        return self.direct.count(None) < len(self.direct)
+
 
 def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
     """Split each line; `minor` is the count of minor units in a major one. Raises BadClaim."""
     general = claim_terms(scene)
     rounding, limit_first = general.lines_rounding, general.limit_first
     terms = [terms_of(line, scene) for line in lines]
-    amounts = [_amount(line, minor, rounding, number) for number, line in enumerate(lines, 1)]
+    amounts = [
+        rounding.of(line.quantity * line.price * minor, LINE_ONE)
+        if line.price is not None and line.amount_fen is None and line.parted is None
+        else _amount(line, minor, rounding, number)
+        for number, line in enumerate(lines, 1)
+    ]
     mosts = [
         amount if one.covered and one.limit is None else _most(line, amount, one, minor, rounding)
         for line, amount, one in zip(lines, amounts, terms, strict=True)
@@ -42,9 +52,8 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
         for line, base, one in zip(lines, bases, terms, strict=True)
     ]
     if general.per_line:
-        firsts = [
-            min(base, rounding.of(first, RATIO_ONE)) if first else 0 for base, first in zip(bases, exact, strict=True)
-        ]
+        rounded = rounding.each(exact, RATIO_ONE)
+        firsts = [min(base, first) for base, first in zip(bases, rounded, strict=True)]
     else:
         firsts = together(exact, RATIO_ONE, rounding, bases)
     result = Split([one.grade for one in terms], [], [], [0] * len(lines), [])
@@ -71,12 +80,10 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
 
 def _amount(line: Line, minor: int, rounding: Rounding, number: int) -> int:
     """Quantity × price, and what the line says itself must agree."""
-    if line.price is not None and line.amount_fen is None and line.parted is None:
-        return rounding.of(line.quantity * line.price * minor, QUANTITY_ONE * PRICE_ONE)
     parts = None if line.parted is None else line.parted.amount
     priced = None
     if line.price is not None:
-        priced = rounding.of(line.quantity * line.price * minor, QUANTITY_ONE * PRICE_ONE)
+        priced = rounding.of(line.quantity * line.price * minor, LINE_ONE)
     amount = priced if priced is not None else line.amount_fen if line.amount_fen is not None else parts
     if amount is None:
         raise BadClaim(f"第 {number} 行没有金额", f"line {number} has neither price nor amount")
@@ -94,7 +101,7 @@ def _most(line: Line, amount: int, terms: ItemTerms, minor: int, rounding: Round
         return 0
     if terms.limit is None:
         return amount
-    return min(amount, rounding.of(line.quantity * terms.limit * minor, QUANTITY_ONE * PRICE_ONE))
+    return min(amount, rounding.of(line.quantity * terms.limit * minor, LINE_ONE))
 
 
 def _first(line: Line, base: int, terms: ItemTerms, rounding: Rounding) -> int:

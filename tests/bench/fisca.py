@@ -102,6 +102,13 @@ VARIABLES = (
     _variable("left", CLAIM, lambda claim, day: claim("inscp_scp_amt", day) - claim("hifp_pay", day)),
     _variable("hifob_pay", CLAIM, _large),
     _variable("fund_pay_sumamt", CLAIM, lambda claim, day: claim("hifp_pay", day) + claim("hifob_pay", day)),
+    _variable(
+        "line_fund",
+        LINE,
+        lambda line, day: _fen(
+            line("scope", day) * line.claim("fund_pay_sumamt", day) / line.claim("inscp_scp_amt", day)
+        ),
+    ),
     _variable("psn_part_amt", CLAIM, lambda claim, day: claim("medfee_sumamt", day) - claim("fund_pay_sumamt", day)),
     _variable(
         "acct_pay",
@@ -148,8 +155,11 @@ def situation(claim: Claim, entitlement: Entitlement) -> dict[str, Any]:
 
 
 def settle(found: dict[str, Any], names: Sequence[str]) -> dict[str, float]:
-    """Every name of the claim, with OpenFisca-core's own trace switched on."""
+    """Every name of the claim, what the funds pay of each line, and OpenFisca-core's own trace of it all."""
     simulation = SimulationBuilder().build_from_entities(SYSTEM, found)
     simulation.trace = True
     day = next(iter(found["claims"]["claim"]["paid_before"]))
-    return {name: simulation.calculate(name, day)[0] for name in names}
+    answer = {name: simulation.calculate(name, day)[0] for name in names}
+    assert simulation.calculate("line_fund", day).size == len(found["lines"])
+    assert simulation.tracer.get_flat_trace()
+    return answer
