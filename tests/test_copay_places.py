@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from tariffs.copay.claim import BadClaim
+from tariffs.copay.periods import period_key
 from tariffs.copay.policy import NoRule
 from tests.policies import BASIC, LARGE, LAYER, Document, bill, had, policy
 
@@ -56,6 +57,17 @@ def test_the_admission_number_lowers_the_deductible(admission: int, taken: str) 
     assert bill(law, ["1000"], facts={"admission": admission})["act_pay_dedc"] == taken
 
 
+def test_quarters_months_and_years_are_named_by_the_day() -> None:
+    names = [period_key("quarter", date(2025, month, 28), "", "", (1, 1)) for month in range(1, 13)]
+    assert names == [f"2025Q{quarter}" for quarter in (1, 2, 3, 4) for _ in range(3)]
+    assert period_key("month", date(2025, 3, 31), "", "", (1, 1)) == "2025-03"
+    years = [period_key("year", day, "", "", (4, 1)) for day in (date(2025, 3, 31), date(2025, 4, 1))]
+    assert years == ["2024", "2025"]
+    for period in ("stay", "hospital-year"):
+        with pytest.raises(BadClaim, match="names no"):
+            period_key(period, date(2025, 3, 31), "", "", (1, 1))
+
+
 ROWS_AND_RESULTS: list[tuple[str, list[str], Document, Document]] = [
     (
         "a family doctor takes 300 off the deductible",
@@ -91,6 +103,12 @@ ROWS_AND_RESULTS: list[tuple[str, list[str], Document, Document]] = [
         "bands that go on from the year's sum",
         [*TWO_BANDS],
         {"lines": ["500"], "entitlement": had(basic__entered="2025 800")},
+        {"hifp_pay": "400.00"},
+    ),
+    (
+        "bands that count what deductibles took before",
+        [*TWO_BANDS, "basic.deductible = 600"],
+        {"lines": ["500"], "entitlement": had(basic__dedc="2025 600", basic__entered="2025 200")},
         {"hifp_pay": "400.00"},
     ),
     (

@@ -102,6 +102,7 @@ def test_every_bill_balances_and_its_cancellation_undoes_it(
     assert all(getattr(bill, name) + getattr(mirror, name) == 0 for name in MONEY if name != "balc")
     after = entitlement.after(bill.counted, bill.accounts)
     assert after.accounts == {"account": bill.balc}
+    assert mirror.balc == entitlement.accounts["account"]
     again = after.after(mirror.counted, mirror.accounts)
     assert again.accounts == entitlement.accounts
     assert {key: value for key, value in again.counted.items() if value} == {
