@@ -49,7 +49,8 @@ class Parted(Struct, frozen=True, gc=False):
         return self.fulamt + self.overlmt + self.preself + self.scope
 
 
-class Line(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Line:
     """One item. What is None or "" is looked up in the policy's catalogue; what stands there goes before this.
 
     `amount_fen` instead of a price, or beside it and then equal to quantity × price. `grade` "A", "B" or "C";
