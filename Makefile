@@ -1,16 +1,19 @@
 # The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test drills world bench fuzz kills lint clean
+.PHONY: help setup demo demo-hospital test drills world bench fuzz kills lint clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing on this machine and in .venv; quick when nothing is
 	@.ci/setup
 
 demo: setup ## the main job on simulated chips: taps, torn taps, shift report, reconciliation
 	@.ci/pcscd run .venv/bin/smk demo
+
+demo-hospital: setup ## a clerk's day at a hospital counter: six patients, offline, cancelled, reconciliation
+	@.ci/pcscd run .venv/bin/smk demo-hospital
 
 test: lint ## everything that must hold: lint, then the tests with coverage (10 minutes at most)
 	@.ci/pcscd run $(PYTHON) -m pytest --cov --cov-report=term

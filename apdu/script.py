@@ -14,6 +14,9 @@ from apdu.frames import exchange
 
 T = TypeVar("T")
 
+NOT_HERE = (0x6A82, 0x6A86, 0x6D00, 0x6E00)
+"""Answers to SELECT by name from a chip that does not have the application or does not know the command."""
+
 
 class Slot(Enum):
     """Which chip is meant."""

@@ -17,6 +17,7 @@ from typing import Annotated, Literal, NamedTuple
 import apsw
 import msgspec
 
+from sync.errors import StoreTrouble
 from sync.limits import DELTA_BYTES_MAX, SEALED_PERSON_BYTES_MAX
 from sync.vault import Sealed, Unsealable, Vault
 
@@ -38,10 +39,6 @@ Version = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 class BadDelta(ValueError):
     """A delta that was not taken; what was in force stays in force. The message says why."""
-
-
-class StoreTrouble(Exception):
-    """The store's file cannot be used. The message says what to do."""
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

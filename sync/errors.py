@@ -27,3 +27,7 @@ class DamagedJournal(JournalError):
 
 class UnusableSqlite(JournalError):
     """The SQLite library is one that can lose a journal."""
+
+
+class StoreTrouble(Exception):
+    """The entitlement store's file cannot be used. The message says what to do."""

@@ -194,13 +194,13 @@ class Journal:
         with self._lock:
             return self._drafts.of(card)
 
-    def open_bills(self) -> list[Row]:
-        """Every BILL_HELD row without an outcome, oldest first: nobody here knows whether it stands."""
-        return self._read(recall.open_bills)
-
     def open_loans(self) -> list[Row]:
         """Every act of a library counter without an end, with the rows that name it, oldest first."""
         return self._read(recall.open_loans)
+
+    def bills(self, since: int = 1) -> list[Row]:
+        """A counter's rows from row `since` on: who signed in and out, bills, outcomes, corrections."""
+        return self._read(lambda connection: recall.bills(connection, since))
 
     def open_drafts_all(self, before: int | None = None) -> list[Draft]:
         """Every draft without an outcome, oldest first; with `before` those held before that row."""

@@ -122,3 +122,12 @@ SEALED_PERSON_BYTES_MAX = 4_096
 
 DELTA_BYTES_MAX = 1_073_741_824
 """The whole city's 870,000 persons, unpacked: about 600 bytes each, and as much room again."""
+
+CASE_BYTES_MAX = 1_048_576
+"""A settled bill unpacked: 200 lines with their shares and a trace of some hundred steps, many times over."""
+
+DELTA_GZIP_BYTES_MAX = 536_870_912
+"""The same as sent: sealed values hardly shrink, so half of the unpacked bound is already more than it needs."""
+
+QUESTION_BYTES_MAX = 4_096
+"""A counter's question is a hundred bytes."""

@@ -133,15 +133,6 @@ def seen(connection: apsw.Connection, card: str) -> Seen:
     return Seen(frozenset(pairs), last_done, last_proved)
 
 
-def open_bills(connection: apsw.Connection) -> list[Row]:
-    """Every BILL_HELD row that no outcome names, oldest first."""
-    found = connection.execute(
-        "SELECT raw FROM row WHERE kind = 'BILL_HELD'"
-        " AND NOT EXISTS (SELECT 1 FROM row AS outcome WHERE outcome.held = row.seq) ORDER BY seq"
-    )
-    return [decoded(raw) for (raw,) in found]
-
-
 def open_loans(connection: apsw.Connection) -> list[Row]:
     """Every LOAN_ASKED row that no LOAN_CLOSED names, with the rows that name it, in the order of the journal."""
     found = connection.execute(
@@ -149,6 +140,13 @@ def open_loans(connection: apsw.Connection) -> list[Row]:
         "SELECT 1 FROM row AS closed WHERE closed.held = row.seq AND closed.kind = 'LOAN_CLOSED'))"
         " SELECT raw FROM row WHERE seq IN asked OR held IN asked ORDER BY seq"
     )
+    return [decoded(raw) for (raw,) in found]
+
+
+def bills(connection: apsw.Connection, since: int) -> list[Row]:
+    """A counter's bills, their outcomes and corrections from row `since` on, in order."""
+    kinds = "('BILL_HELD', 'BILL_DONE', 'BILL_VOID', 'BILL_CORRECTED', 'COUNTER_ON', 'COUNTER_OFF')"
+    found = connection.execute(f"SELECT raw FROM row WHERE kind IN {kinds} AND seq >= ? ORDER BY seq", (since,))
     return [decoded(raw) for (raw,) in found]
 
 
@@ -186,11 +184,12 @@ def counted(connection: apsw.Connection, numbers: Numbers) -> Counted:
 
 RETIRE = """
 DELETE FROM row WHERE seq < ? AND coalesce(held, seq) NOT IN (SELECT held FROM draft)
-    AND kind NOT IN ('LOCK_TRIED', 'LOCKED')
+    AND kind NOT IN ('LOCK_TRIED', 'LOCKED', 'BILL_CORRECTED')
     AND (kind <> 'BILL_HELD' OR EXISTS (SELECT 1 FROM row AS outcome WHERE outcome.held = row.seq))
     AND (kind NOT IN ('LOAN_ASKED', 'LOAN_SENT', 'LOAN_STUCK') OR EXISTS (
         SELECT 1 FROM row AS closed WHERE closed.held = coalesce(row.held, row.seq) AND closed.kind = 'LOAN_CLOSED'))
     AND seq <> coalesce((SELECT max(seq) FROM row WHERE kind IN ('SIGN_ON', 'SIGN_OFF')), 0)
+    AND seq <> coalesce((SELECT max(seq) FROM row WHERE kind IN ('COUNTER_ON', 'COUNTER_OFF')), 0)
 """
 """Removes the rows before a border that lie in the archive, but those that a visit may still ask for."""
 

@@ -24,7 +24,7 @@ class BadPin(NotServed):
     """The PIN was not accepted; the card may be tried again while tries are left."""
 
 
-NO_FUNCTION = NotServed(
+NO_FUNCTION = (
     "no_social_function",
     "此卡没有社会保障功能（城市通卡不能用于医保结算），请出示社会保障·市民卡",
     "this card has no social-security function (a city-pass card cannot settle medical insurance): ask for the other",
@@ -39,7 +39,7 @@ def read_card(slot: ContactSlot, profiles: Sequence[Profile], pin: str = "") -> 
     wires = {Slot.CARD: slot.wire}
     profile = run(select(profiles), wires, _hold_nothing)
     if profile is None:
-        raise NO_FUNCTION
+        raise NotServed(*NO_FUNCTION)
     free = run(read_free(profile), wires, _hold_nothing)
     if not pin or not profile.pin_digits:
         return free

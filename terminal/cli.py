@@ -13,6 +13,7 @@ COMMANDS = {
     "card": "chips:card",
     "psam": "chips:psam",
     "social": "social:social",
+    "hospital": "hospital:hospital",
     "library": "library:library",
     "peripheral": "peripherals:peripheral",
     "check": "checks:check",
@@ -28,6 +29,7 @@ COMMANDS = {
     "backend": "books:backend",
     "virtual": "virtual:virtual",
     "demo": "virtual:demo",
+    "demo-hospital": "virtual:demo_hospital",
 }
 """Command to module:function of terminal/commands, in the order in which help shows them."""
 

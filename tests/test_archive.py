@@ -138,7 +138,7 @@ def test_an_open_bill_stays_until_it_is_closed(path: Path) -> None:
     aged.acknowledge(aged.last_seq)
     assert archive_all(aged) == 103
     again = reopened(aged)
-    assert [row.seq for row in again.open_bills()] == [open_]
+    assert [row.seq for row in again.bills()] == [open_]
     assert in_table(again) == 102, "the bill, the row at the border, and a hundred"
     again.close()
     other = apsw.Connection(str(path))

@@ -16,13 +16,14 @@ from sync.entitlements import (
     Entitlements,
     Listed,
     Person,
-    StoreTrouble,
     Told,
     build_delta,
     place,
     read_delta,
 )
+from sync.errors import StoreTrouble
 from sync.vault import BadVault, Sealed, Unsealable, Vault, new_key_file
+from tests.bench.entitlements import store as benchmark
 
 AT = "2026-11-24T02:00:00+08:00"
 VAULT = Vault({"k1": bytes(range(32))})
@@ -187,3 +188,9 @@ def test_a_key_file_with_a_fault_is_refused_without_showing_a_key(tmp_path: Path
     path.write_text(text, "utf-8")
     with pytest.raises(BadVault):
         Vault.read(path)
+
+
+def test_the_benchmark_measures_a_lookup_and_a_delta(tmp_path: Path) -> None:
+    lookup, delta = benchmark(tmp_path, insured=300, changed=30)
+    assert (lookup.limit, lookup.unit, delta.limit, delta.unit) == (1.0, "ms", 10.0, "s")
+    assert lookup.measured > 0 and delta.measured > 0

@@ -9,11 +9,8 @@ from msgspec import Struct
 from apdu.command import Command
 from apdu.errors import Malformed
 from apdu.profile import File, Profile
-from apdu.script import Script, Slot, send
+from apdu.script import NOT_HERE, Script, Slot, send
 from apdu.tlv import find
-
-NOT_HERE = (0x6A82, 0x6A86, 0x6D00, 0x6E00)
-"""Answers to SELECT by name from a chip that does not have the application or does not know the command."""
 
 
 class Purse(Struct, frozen=True):

@@ -7,8 +7,7 @@ from msgspec import Struct
 
 from apdu.command import Command
 from apdu.errors import Malformed
-from apdu.purse.read import NOT_HERE
-from apdu.script import Script, Slot, send
+from apdu.script import NOT_HERE, Script, Slot, send
 from apdu.social.forms import READ, Value
 from apdu.social.profile import Field, File, Profile
 from apdu.social.verify import PinBlocked, PinWrong, verify

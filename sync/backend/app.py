@@ -13,6 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sync.backend import report
+from sync.backend.bodies import TooLong, read_body
+from sync.backend.desk import Desk
+from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
 from sync.backend.service import Backend, CannotEnrol
 from sync.batch import BadBatch, Terminal, unpack
@@ -35,15 +38,15 @@ class LoadMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _loads = msgspec.json.Decoder(Annotated[list[LoadMessage], msgspec.Meta(max_length=LOADS_MAX)])
 
 
-class _TooLong(Exception):
-    """A message past its bound."""
-
-
 def create_app(
-    data: Path, keys: TacKeys, now: Callable[[], str], versions: Mapping[str, str] | None = None
+    data: Path,
+    keys: TacKeys,
+    now: Callable[[], str],
+    versions: Mapping[str, str] | None = None,
+    hospital: Hospital | None = None,
 ) -> Starlette:
     """The application over the store in directory `data`. `now`: ISO 8601 with offset."""
-    backend = Backend(data, keys, now, versions)
+    backend = Backend(data, keys, now, versions, hospital)
     endpoints = _Endpoints(backend, now)
     app = Starlette(
         exception_handlers={ClientDisconnect: _gone},
@@ -56,6 +59,7 @@ def create_app(
             Route("/v1/report", endpoints.asks(report.report)),
             Route("/v1/lock-report", endpoints.asks(endpoints.locks)),
             Route("/v1/xf", endpoints.asks(report.consumption)),
+            *Desk(backend, now, _json).routes(),
         ]
     )
     app.state.backend = backend
@@ -75,15 +79,6 @@ async def _gone(_request: Request, _wrong: Exception) -> Response:
     return _problem(400, "bad_batch", "the message breaks off")
 
 
-async def _body(request: Request) -> bytes:
-    received = bytearray()
-    async for part in request.stream():
-        received += part
-        if len(received) > BATCH_GZIP_BYTES_MAX:
-            raise _TooLong(f"more than {BATCH_GZIP_BYTES_MAX} bytes")
-    return bytes(received)
-
-
 class _Endpoints:
     def __init__(self, backend: Backend, now: Callable[[], str]) -> None:
         self._backend = backend
@@ -99,8 +94,8 @@ class _Endpoints:
 
     async def batches(self, request: Request) -> Response:
         try:
-            batch = await run_in_threadpool(unpack, await _body(request))
-        except _TooLong as wrong:
+            batch = await run_in_threadpool(unpack, await read_body(request, BATCH_GZIP_BYTES_MAX))
+        except TooLong as wrong:
             return _problem(413, "bad_batch", str(wrong))
         except BadBatch as wrong:
             return _problem(400, "bad_batch", str(wrong))
@@ -113,8 +108,8 @@ class _Endpoints:
 
     async def loads(self, request: Request) -> Response:
         try:
-            taken = _loads.decode(await _body(request))
-        except _TooLong as wrong:
+            taken = _loads.decode(await read_body(request, BATCH_GZIP_BYTES_MAX))
+        except TooLong as wrong:
             return _problem(413, "bad_loads", str(wrong))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             return _problem(400, "bad_loads", str(wrong))

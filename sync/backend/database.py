@@ -47,6 +47,33 @@ _TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
     ),
     "load": ({"card": str, "load_counter": int, "amount_fen": int, "at": str}, ("card", "load_counter")),
     "lock": ({"card": str, "terminal": str, "at": str}, ("card",)),
+    # The insured, each sealed for its reference and version (sync/entitlements.py).
+    "insured": ({"ref": str, "version": int, "key": str, "sealed": bytes, "at": str}, ("ref",)),
+    # One settlement of a hospital counter. `state`: held, done or void; `made` and `day`: when the counter made it and
+    # the centre booked it; `said` and `booked`: sums; `effect`: what booking changed for the person, to be taken back.
+    "bill": (
+        {
+            "operation": str,
+            "terminal": str,
+            "epoch": int,
+            "seq": int,
+            "cancels": str,
+            "person": str,
+            "insutype": str,
+            "made": str,
+            "day": str,
+            "state": str,
+            "why": str,
+            "said": str,
+            "booked": str,
+            "effect": bytes,
+        },
+        ("operation",),
+    ),
+    "correction": (
+        {"number": int, "terminal": str, "operation": str, "at": str, "why": str, "sums": str},
+        ("number",),
+    ),
     "alarm": (
         {"terminal": str, "epoch": int, "seq": int, "what": str, "at": str, "detail": str},
         ("terminal", "epoch", "seq", "what"),
@@ -64,4 +91,7 @@ def open_database(path: Path) -> Database:
     for name, (columns, key) in _TABLES.items():
         database.table(name).create(columns, pk=key, not_null=columns, if_not_exists=True)
     database.table("charge").create_index(["card", "counter"], if_not_exists=True)
+    database.table("insured").create_index(["version"], if_not_exists=True)
+    database.table("bill").create_index(["cancels"], if_not_exists=True)
+    database.table("correction").create_index(["terminal", "number"], if_not_exists=True)
     return database

@@ -10,12 +10,15 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
+from sync.backend import hospital
 from sync.backend.books import enter, raise_alarm, settle_card
+from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
 from sync.batch import Batch, heads
-from sync.events import Done, Grey, Held, Locked, Void
+from sync.events import BillDone, BillHeld, BillVoid, Done, Grey, Held, Locked, Void
 from sync.limits import COUNTER_MAX, MONEY_MAX_FEN
 from sync.record import BadRow, Row, decode
+from sync.settling import operation
 
 CONFLICT = "other bytes under the same number"
 BROKEN = "the hash chain breaks"
@@ -34,10 +37,12 @@ class _Item(NamedTuple):
     head: bytes
 
 
-def take(database: Database, keys: TacKeys, batch: Batch, now: str) -> Taken | None:
+def take(
+    database: Database, keys: TacKeys, batch: Batch, now: str, centre: Hospital | None = None
+) -> Taken | None:
     """Take what is new of `batch`, compare what is not; None when this epoch of the terminal is not enrolled.
 
-    Runs inside the caller's transaction.
+    Bills go into the books of `centre`. Runs inside the caller's transaction.
     """
     stream_key = (batch.terminal, batch.epoch)
     stream = next(database.table("stream").rows_where("terminal = ? and epoch = ?", stream_key), None)
@@ -54,7 +59,7 @@ def take(database: Database, keys: TacKeys, batch: Batch, now: str) -> Taken | N
         _compare(database, batch, known, now)
         base = known[-1].head if known else batch.prev_head
         if new:
-            _take_new(database, keys, batch, new, base == stream["head"], now)
+            _take_new(database, keys, batch, new, base == stream["head"], now, centre)
             changes |= {"ack": batch.last, "head": batch.head}
         elif batch.first == ack + 1 and base != stream["head"]:
             raise_alarm(database, (*stream_key, ack), "other_history", now, BROKEN)
@@ -81,7 +86,13 @@ def _compare(database: Database, batch: Batch, known: list[_Item], now: str) -> 
 
 
 def _take_new(
-    database: Database, keys: TacKeys, batch: Batch, new: list[_Item], continues: bool, now: str
+    database: Database,
+    keys: TacKeys,
+    batch: Batch,
+    new: list[_Item],
+    continues: bool,
+    now: str,
+    centre: Hospital | None,
 ) -> None:
     if not continues or new[-1].head != batch.head:
         for item in new:
@@ -104,6 +115,9 @@ def _take_new(
     _store(database, batch, kinds)
     for card in {card for row in good if (card := enter(database, keys, row, now))}:
         settle_card(database, card, now)
+    for row in good:
+        if isinstance(row.event, BillHeld | BillDone | BillVoid):
+            hospital.enter(database, centre, row, now)
 
 
 def _readable(batch: Batch, item: _Item, first_serial: int) -> Row | str:
@@ -131,6 +145,12 @@ def _out_of_range(row: Row) -> str | None:
         case Done() | Void() | Grey() as outcome:
             if not 1 <= outcome.held < row.seq:
                 return f"the outcome names row {outcome.held}"
+        case BillHeld() as bill:
+            if bill.operation != operation(row.terminal, row.epoch, row.seq):
+                return f"the bill calls itself {bill.operation[:40]!r}"
+        case BillDone() | BillVoid() as ended:
+            if not 1 <= ended.held < row.seq:
+                return f"the outcome names row {ended.held}"
         case Locked() as locked:
             if not re.fullmatch("[0-9]{20}", locked.card, re.ASCII):
                 return "the lock has no card number"

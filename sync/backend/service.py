@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from sync.backend.books import settle_card
 from sync.backend.database import open_database
+from sync.backend.hospital import Hospital
 from sync.backend.intake import take
 from sync.backend.keys import TacKeys
 from sync.batch import Batch
@@ -26,14 +27,21 @@ class Backend:
     """Takes batches, enrols terminals, answers questions. Safe to call from any thread."""
 
     def __init__(
-        self, directory: Path, keys: TacKeys, now: Callable[[], str], versions: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        keys: TacKeys,
+        now: Callable[[], str],
+        versions: Mapping[str, str] | None = None,
+        hospital: Hospital | None = None,
     ) -> None:
-        """`now` gives ISO 8601 with offset; `versions` of hot list, tariff pack and the like, told in each answer."""
+        """`now` gives ISO 8601 with offset; `versions` of hot list, tariff pack and the like, told in each answer;
+        `hospital` what bills are settled with, None where no hospital counters report."""
         directory.mkdir(parents=True, exist_ok=True)
         self._database = open_database(directory / "backend.db")
         self._keys = keys
         self._now = now
         self._versions = dict(versions or {})
+        self.hospital = hospital
         self._lock = threading.Lock()
 
     def enrol(self, terminal: str) -> Enrolled:
@@ -67,7 +75,7 @@ class Backend:
         """Commit what is new of a batch; None when its terminal and epoch are not enrolled."""
         now = self._now()
         with self.transaction() as database:
-            taken = take(database, self._keys, batch, now)
+            taken = take(database, self._keys, batch, now, self.hospital)
         if taken is None:
             return None
         ack = taken.ack_through

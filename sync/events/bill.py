@@ -40,6 +40,10 @@ class Sums(msgspec.Struct, frozen=True):
         mine, its = msgspec.structs.astuple(self), msgspec.structs.astuple(other)
         return Sums(*(one - two for one, two in zip(mine, its, strict=True)))
 
+    def plus(self, other: "Sums") -> "Sums":
+        """Field by field."""
+        return self.minus(other.negative())
+
     def negative(self) -> "Sums":
         """The mirror: every sign reversed."""
         return Sums().minus(self)
@@ -139,9 +143,11 @@ class BillVoid(Event, frozen=True, tag="BILL_VOID"):
 class BillCorrected(Event, frozen=True, tag="BILL_CORRECTED"):
     """The centre settled a bill again and booked a difference: its sums minus ours. `why` in a word.
 
-    The patient's part of it is owed by or to the patient; the account and the funds were booked at the centre.
+    `number` the centre's, which rises with each correction of this terminal's bills. The patient's part of it is owed
+    by or to the patient; the account and the funds were booked at the centre.
     """
 
+    number: int
     operation: str
     why: str
     sums: Sums

@@ -12,7 +12,7 @@ from terminal.commands.say import answer, as_json, configuration_file, speaking
 @as_json
 @speaking
 def check(configuration: str, as_json: bool) -> None:
-    """Check a device's CONFIGURATION and all that it names: pack, hot list, profiles, a library's rules."""
+    """Check a device's CONFIGURATION and all that it names: pack, hot list, profiles, a counter's rules and keys."""
     from config.store import load_configuration
     from terminal import box
 
@@ -31,6 +31,16 @@ def check(configuration: str, as_json: bool) -> None:
 
         shown["library_system"] = load_profile(loaded.library.profile).en
         shown["lending_rules"] = load_rules(loaded.library).lending.version
+    if loaded.hospital.reader:
+        from terminal.hospital import build
+
+        policy = build.read_policy(loaded.hospital.policy)[0]
+        chips = box.load_chip_profiles(loaded.hospital.chips)
+        shown |= {
+            "policy": f"{policy.version}{' 未核实 unverified' if policy.unverified else ''}",
+            "keys": repr(build.read_vault(loaded)),
+            "chips": [profile.name for profile in chips],
+        }
     answer(shown, as_json, lambda: [*(f"{name:15} {value}" for name, value in shown.items()), "配置可用 · all good"])
 
 

@@ -52,11 +52,11 @@ def speaking(command: Callable[P, R]) -> Callable[P, R]:
         from apdu.errors import ApduError
         from apdu.profile import BadProfile
         from config.errors import ConfigError
-        from sync.errors import JournalError
+        from sync.errors import JournalError, StoreTrouble
         from sync.link import BadAddress, LinkDown
         from terminal.ports import ReaderLost
 
-        known = (ApduError, BadAddress, BadProfile, JournalError, LinkDown, ReaderLost)
+        known = (ApduError, BadAddress, BadProfile, JournalError, LinkDown, ReaderLost, StoreTrouble)
         try:
             return command(*args, **kwargs)
         except ConfigError as trouble:

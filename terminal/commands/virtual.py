@@ -4,7 +4,9 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import click
 
@@ -12,6 +14,39 @@ from terminal.commands.say import fail, speaking
 
 NO_READER = """没有虚拟读卡器或卡槽被占用：请运行 .ci/pcscd start，或先结束另一个 smk virtual / demo / 测试
 No virtual reader, or its slot is taken: run .ci/pcscd start, or end the other smk virtual, demo or test first."""
+
+
+class Played(Protocol):
+    """What a demo came to."""
+
+    @property
+    def good(self) -> bool:
+        """All ended as it had to, and the books agree."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs."""
+        ...
+
+
+def _played(folder: Path | None, as_json: bool, play: Callable[[Path], Played]) -> None:
+    """Play a demo in `folder`, or in one that is thrown away; exit status 1 when it did not end well."""
+    from apdu.virtual.remote import RemoteError
+
+    if folder is not None and folder.exists():
+        fail(f"{folder} 已存在 · exists already: name a new folder")
+    place = folder or Path(tempfile.mkdtemp(prefix="smk-demo-"))
+    try:
+        result = play(place / "stage")
+    except RemoteError as trouble:
+        fail(f"{trouble}\n{NO_READER}", 3)
+    finally:
+        if folder is None:
+            shutil.rmtree(place, ignore_errors=True)
+    if as_json:
+        click.echo(json.dumps(result.as_dict(), ensure_ascii=False, indent=2))
+    if not result.good:
+        sys.exit(1)
 
 
 @click.command(short_help="The main job in a minute.")
@@ -25,23 +60,24 @@ def demo(seed: int, riders: int, folder: Path | None, as_json: bool) -> None:
 
     Exit status 1 when chips, journals and backend do not agree to the fen.
     """
-    from apdu.virtual.remote import RemoteError
     from terminal.demo.play import play
 
-    place = folder or Path(tempfile.mkdtemp(prefix="smk-demo-"))
-    if folder is not None and folder.exists():
-        fail(f"{folder} 已存在 · exists already: name a new folder")
-    try:
-        result = play(place / "stage", seed, riders, quiet=as_json)
-    except RemoteError as trouble:
-        fail(f"{trouble}\n{NO_READER}", 3)
-    finally:
-        if folder is None:
-            shutil.rmtree(place, ignore_errors=True)
-    if as_json:
-        click.echo(json.dumps(result.as_dict(), ensure_ascii=False, indent=2))
-    if not result.good:
-        sys.exit(1)
+    _played(folder, as_json, lambda place: play(place, seed, riders, quiet=as_json))
+
+
+@click.command("demo-hospital", short_help="A clerk's day at a hospital counter.")
+@click.option("--seed", type=int, default=1, show_default=True, help="For the chips' random numbers.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Keep both sides' books here.  [default: thrown away]")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
+@speaking
+def demo_hospital(seed: int, folder: Path | None, as_json: bool) -> None:
+    """Six patients of different schemes on the real PC/SC stack: offline, cancelled, with the old card; then the books.
+
+    Exit status 1 when the counters' books and the centre's differ, or a scene ended otherwise than it had to.
+    """
+    from terminal.demo.hospital.play import play
+
+    _played(folder, as_json, lambda place: play(place, seed, quiet=as_json))
 
 
 @click.command(short_help="Play simulated cards by hand.")

@@ -54,7 +54,7 @@ class Stage:
         folder.mkdir(parents=True)
         self.folder = folder
         self.cards = cards
-        self.port = _free_port()
+        self.port = free_port()
         self.recorder = Recorder()
         self._write_keys()
         self.backend: subprocess.Popen[str] | None = None
@@ -184,7 +184,8 @@ class Stage:
         return load_configuration(file).value
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

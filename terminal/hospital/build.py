@@ -1,0 +1,111 @@
+"""A whole counter from its configuration; it alone names what the counter is plugged to."""
+
+import logging
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from config.errors import ConfigError
+from config.model import Configuration
+from config.store import load_pack_files
+from sync.entitlements import Entitlements
+from sync.journal import Journal
+from sync.link import Link
+from sync.vault import BadVault, Vault
+from sync.worker import Worker
+from tariffs.copay.load import parse_policy
+from tariffs.copay.policy import Policy
+from tariffs.faults import PackFaults
+from terminal import box, identity
+from terminal.drivers.clock import SystemClock
+from terminal.hospital.centre import Centre
+from terminal.hospital.counter import Counter
+from terminal.hospital.lookup import Parts
+
+log = logging.getLogger(__name__)
+
+STORE = "entitlements.db"
+STOP_SECONDS = 5.0
+DRAIN_SECONDS, DRAIN_STEP_SECONDS = 10.0, 0.05
+
+
+class Built(NamedTuple):
+    """A counter with what runs beside it. `worker` None: no backend is configured."""
+
+    counter: Counter
+    journal: Journal
+    store: Entitlements
+    worker: Worker | None
+
+    def drain(self) -> bool:
+        """Wait until the centre has every row, for a while; false when it has not."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.journal.unsent().rows and time.monotonic() < deadline:
+            if self.worker is not None:
+                self.worker.wake()
+            time.sleep(DRAIN_STEP_SECONDS)
+        return not self.journal.unsent().rows
+
+    def close(self) -> None:
+        """Stop sending, give the files back."""
+        if self.worker is not None:
+            self.worker.stop(STOP_SECONDS)
+        self.store.close()
+        self.journal.close()
+
+
+def build(configuration: Configuration) -> Built:
+    """Build the counter. Raises ConfigError, BadProfile, JournalError, StoreTrouble: each says what to do."""
+    hospital, data = configuration.hospital, Path(configuration.terminal.data)
+    vault = read_vault(configuration)
+    policy, fingerprint = read_policy(hospital.policy)
+    chips = box.load_chip_profiles(hospital.chips)
+    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend)
+    clock = SystemClock()
+    journal = Journal.open(data / box.JOURNAL, whose, clock.boot_id)
+    store = Entitlements(data / STORE, vault)
+    worker = centre = None
+    if address := configuration.sync.backend:
+        worker = Worker(journal, Link(address), lambda versions: None, lambda what, why: log.error("%s: %s", what, why))
+        centre = Centre(Link(address), vault, whose.terminal)
+        worker.start()
+    parts = Parts(
+        hospital=hospital,
+        journal=journal,
+        store=store,
+        vault=vault,
+        policy=policy,
+        policy_digest=fingerprint,
+        centre=centre,
+        wake=worker.wake if worker else lambda: None,
+        clock=clock,
+        open_slot=lambda: box.open_patient_slot(hospital),
+        chips=chips,
+        software=box.software(),
+    )
+    return Built(Counter(parts), journal, store, worker)
+
+
+def read_vault(configuration: Configuration) -> Vault:
+    """The keys of personal data. Raises ConfigError."""
+    keys = configuration.hospital.keys
+    if not keys:
+        zh, en = "没有个人数据密钥文件", "no file with the keys of personal data"
+        raise ConfigError("hospital.keys", zh, en, "smk hospital keys > keys.toml", "smk hospital keys > keys.toml")
+    try:
+        return Vault.read(Path(keys))
+    except BadVault as wrong:
+        raise ConfigError.refused(keys, wrong) from wrong
+
+
+def read_policy(place: str) -> tuple[Policy, str]:
+    """The policy at `place` and one hash over its files in the order of their names. Raises ConfigError."""
+    files = load_pack_files(place, "policies")
+    total = sha256()
+    for name in sorted(files):
+        total.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
+    try:
+        return parse_policy(files), total.hexdigest()
+    except PackFaults as wrong:
+        raise ConfigError.refused(place, wrong) from wrong
