@@ -187,6 +187,8 @@ class Peripherals:
     scanner_prefix: str = ruled(words(0, 4), default="")
     gps: str = ruled(DEVICE, default="")
     gps_baud: int = ruled(whole(1_200, 921_600), default=9_600)
+    announcer: str = ruled(DEVICE, default="")
+    announcer_baud: int = ruled(whole(1_200, 921_600), default=9_600)
 
 
 @dataclass(frozen=True, slots=True)

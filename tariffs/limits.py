@@ -66,6 +66,12 @@ BLOCKED_READERS_MAX = 200_000
 STOP_METRES_MAX = 60
 """A bus stands within this of its stop's post, receiver error included; stops of one line are 300 m apart and more."""
 
+LINE_STOPS_MAX = 255
+"""Stops of one line in one direction: the card's record has one byte for the number."""
+
+LINES_MAX = 5_000
+"""Tables of stops.toml: two directions of each line of a province's largest city, dated."""
+
 RIDES_MAX = 10_000
 """Rides that a cap counts in a month: more than anybody makes."""
 

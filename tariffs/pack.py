@@ -13,6 +13,8 @@ from tariffs.dated import Dated
 from tariffs.extras import Extras, read_extras
 from tariffs.faults import Findings
 from tariffs.limits import PACK_BYTES_MAX, PACK_FILE_BYTES_MAX, PACK_FILES_MAX
+from tariffs.linestops import FILE as STOPS_FILE
+from tariffs.linestops import LineStops, read_line_stops, stop_ids
 from tariffs.rules import Scheme, TransferTerms, read_classes, read_rules
 from tariffs.tables import Tables, open_editions, price_terms, unverified
 from tariffs.terms import Terms
@@ -25,7 +27,8 @@ class Pack:
 
     `tables`: the fare tables by their first day. `routes`: route to network in the latest. `schemes`: the allow-list by
     card family. `local`: class to terms; `visiting`: the
-    terms that the allow-list names. `plain_classes`: local classes whose card's record is never asked for: they pay by
+    terms that the allow-list names. `line_stops`: which stop a bus
+    stands at. `plain_classes`: local classes whose card's record is never asked for: they pay by
     simple purchases. `hot_locks`: hot-list level to "lock the card". `unverified`: (file, line, source) of each value
     that nobody has confirmed.
     """
@@ -43,6 +46,7 @@ class Pack:
     visiting: Mapping[str, Dated[Terms]]
     transfers: Dated[TransferTerms]
     extras: Extras
+    line_stops: LineStops
     low_balance_fen: int
     ends_soon: timedelta
     healed_window: timedelta
@@ -69,6 +73,8 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
     classes = read_classes(class_file, latest) if not class_file.broken else None
     named = {table.id for table in classes or ()}
     extras = read_extras(files, named, set(latest.routes.values()), findings)
+    ids = stop_ids(files) if STOPS_FILE in files else set[str]()
+    line_stops = read_line_stops(files, latest.routes, ids, findings)
     findings.raise_if_any()
     assert rules is not None and classes is not None, "a file that is not read leaves a fault"
     local, visiting = price_terms(tables, classes, rules.visiting, findings)
@@ -87,12 +93,19 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
         visiting=visiting,
         transfers=rules.transfers,
         extras=extras,
+        line_stops=line_stops,
         low_balance_fen=rules.low_balance_fen,
         ends_soon=rules.ends_soon,
         healed_window=rules.healed_window,
         same_ride_window=rules.same_ride_window,
         clock_tolerance=rules.clock_tolerance,
-        unverified=(*unverified(tables), *pack_file.unverified, *class_file.unverified, *extras.unverified),
+        unverified=(
+            *unverified(tables),
+            *pack_file.unverified,
+            *class_file.unverified,
+            *extras.unverified,
+            *line_stops.unverified,
+        ),
     )
 
 

@@ -9,7 +9,19 @@ from tariffs.dated import Dated
 from tariffs.fares.feed import Feed
 from tariffs.limits import ACCEPTED_MAX, HOT_LEVELS_MAX, JUNK_NUMBERS_MAX, TAPS_MAX, TERMS_MAX
 from tariffs.terms import Repeat
-from tariffs.toml import DAY, FLAG, IDENTIFIER, TEXT, Block, Kind, TomlFile, listed, shaped, whole
+from tariffs.toml import (
+    DAY,
+    FLAG,
+    IDENTIFIER,
+    OPTIONAL_IDENTIFIER,
+    TEXT,
+    Block,
+    Kind,
+    TomlFile,
+    listed,
+    shaped,
+    whole,
+)
 
 LOCAL = "local"
 """The allow-list's word for cards that ride by their class."""
@@ -17,9 +29,6 @@ LOCAL = "local"
 REPEAT = listed(tuple(Repeat))
 CITY = shaped("[0-9]{4}", "须为 4 位数字", "must be 4 digits")
 ISSUER = shaped("(?:[0-9A-F]{2}){1,8}", "须为大写十六进制，最多 8 字节", "must be upper-case hex of at most 8 bytes")
-OPTIONAL_IDENTIFIER: Kind[str] = Kind(
-    lambda value: value == "" or IDENTIFIER.accepts(value), "", IDENTIFIER.zh, IDENTIFIER.en
-)
 
 
 @dataclass(frozen=True, slots=True)

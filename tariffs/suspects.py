@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 from tariffs.dated import Dated
+from tariffs.fares.feed import ANY
 from tariffs.fares.sheet import read_sheet
 from tariffs.faults import Fault, Findings
 from tariffs.money import yuan_en, yuan_zh
@@ -35,6 +36,7 @@ def suspects(files: Mapping[str, bytes], pack: Pack) -> list[Fault]:
     for name, editions in pack.visiting.items():
         _editions(findings, "pack.toml", _places(pack_file, "visitors", name), pack, name, editions)
     _allow_list(findings, pack_file, pack)
+    _stops(findings, pack)
     told: set[tuple[str, int, str]] = set()
     for edition in edition_places(files).values():
         for fault in _unused({file: files[place] for file, place in edition.items()}):
@@ -108,6 +110,23 @@ def _class(findings: Findings, line: int, pack: Pack, name: str, day: date, term
         findings.add(
             "classes.toml", line, "transfers", "true", "没有任何换乘规则", "there is no transfer rule that it could use"
         )
+
+
+def _stops(findings: Findings, pack: Pack) -> None:
+    """Lines whose fare depends on the boarding stop, and on which no device can tell it."""
+    feed = pack.tables.editions[-1].engine.feed
+    of_stops = {rule.network for rule in feed.leg_rules if rule.from_area}
+    listed = {route for route, _direction, _vehicle in pack.line_stops.lines}
+    for route, network in sorted(pack.routes.items()):
+        if route not in listed and of_stops & {network, ANY}:
+            findings.add(
+                "stops.toml",
+                0,
+                "route_id",
+                route,
+                "票价随上车站而定，但 stops.toml 中没有此线路",
+                "its fares depend on the boarding stop, but stops.toml does not have it",
+            )
 
 
 def _allow_list(findings: Findings, file: TomlFile, pack: Pack) -> None:

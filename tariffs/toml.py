@@ -64,6 +64,9 @@ def _text(most: int) -> Kind[str]:
 
 TEXT = _text(TEXT_CHARS_MAX)
 IDENTIFIER = _text(IDENTIFIER_CHARS_MAX)
+OPTIONAL_IDENTIFIER: Kind[str] = Kind(
+    lambda value: value == "" or IDENTIFIER.accepts(value), "", IDENTIFIER.zh, IDENTIFIER.en
+)
 FLAG: Kind[bool] = Kind(lambda value: isinstance(value, bool), False, "须为 true 或 false", "must be true or false")
 DAY: Kind[date] = Kind(
     lambda value: type(value) is date and 2000 <= value.year < 2200,

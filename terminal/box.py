@@ -15,7 +15,7 @@ from apdu.profile import Profile, parse_profiles
 from apdu.social import profile as social
 from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded
-from config.model import Configuration, Hospital
+from config.model import Configuration, Hospital, Peripherals
 from config.store import load_hot_list
 from sync.errors import JournalError
 from sync.events import Alarm
@@ -23,6 +23,7 @@ from sync.journal import Journal
 from sync.link import Link
 from sync.worker import Worker
 from tariffs.pack import Pack
+from tariffs.stops import Place
 from terminal import identity
 from terminal.desk import Desk
 from terminal.drivers import watchdog
@@ -35,6 +36,7 @@ from terminal.packs import Turn, load_pack
 from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
 from terminal.signal import Signals
 from terminal.tap import Outcome
+from terminal.whereabouts import Sighting
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +99,7 @@ def build(
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend)
     clock = SystemClock()
     journal = Journal.open(data / JOURNAL, whose, clock.boot_id)
-    last = journal.row(journal.last_seq)
-    synced = journal.last_synced
+    last, synced = journal.row(journal.last_seq), journal.last_synced
     clock = SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
 
     def alarm(what: str, detail: str) -> None:
@@ -129,6 +130,7 @@ def build(
         software=software(),
         sqlite=apsw.sqlite_lib_version(),
         alive=watchdog.Watchdog(manager, watched_s, lags).turn,
+        sighting=sighting_of(configuration.peripherals),
     )
     desk = Desk(journal, configuration, hot_list.value, clock.read())
     device = Device(configuration, profiles, Tables(pack.value, hot_list.value), desk, plugs)
@@ -190,6 +192,21 @@ def open_patient_slot(hospital: Hospital) -> ContactSlot:
     from terminal.drivers import contact
 
     return contact.open_slot(hospital.reader, wanted=contact.CITIZEN_CARD)
+
+
+def sighting_of(peripherals: Peripherals) -> Callable[[], Sighting]:
+    """What tells where the bus is, as configured; each is imported only when it is wanted."""
+    announced: Callable[[], tuple[int | None, float]] = lambda: (None, 0.0)  # noqa: E731
+    placed: Callable[[], Place | None] = lambda: None  # noqa: E731
+    if peripherals.announcer:
+        from terminal.drivers.announcer import Announcer
+
+        announced = Announcer(peripherals.announcer, peripherals.announcer_baud).told
+    if peripherals.gps:
+        from terminal.drivers.gps import Gps
+
+        placed = Gps(peripherals.gps, peripherals.gps_baud).place
+    return lambda: Sighting(*announced(), placed())
 
 
 def configured_faces(configuration: Configuration, plain: bool) -> list[Face]:

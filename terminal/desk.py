@@ -210,9 +210,9 @@ class Desk:
         self.duty = duty.unattributed(self.configuration.service)
         return totals
 
-    def service(self, pack: str, hot_list: str) -> Service:
+    def service(self, pack: str, hot_list: str, stop: str = "") -> Service:
         """What every card event carries now."""
-        return duty.service(self.duty, self.configuration.terminal.merchant, pack, hot_list)
+        return duty.service(self.duty, self.configuration.terminal.merchant, pack, hot_list, stop)
 
     # --- inside
 

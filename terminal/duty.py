@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import UNSET
+
 from config.model import Duty
 from config.model import Service as Defaults
 from sync.events import Service
@@ -56,7 +58,7 @@ def signed_on(duty: Duty, driver: str, shift: int, default_vehicle: str, at: dat
     return OnDuty(shift, duty.line, duty.direction, vehicle, driver, trip, began)
 
 
-def service(duty: OnDuty, merchant: str, pack: str, hot_list: str) -> Service:
+def service(duty: OnDuty, merchant: str, pack: str, hot_list: str, stop: str = "") -> Service:
     """What every card event carries."""
     return Service(
         merchant=merchant,
@@ -68,4 +70,5 @@ def service(duty: OnDuty, merchant: str, pack: str, hot_list: str) -> Service:
         shift=duty.shift,
         pack=pack,
         hot_list=hot_list,
+        stop=stop or UNSET,
     )

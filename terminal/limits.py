@@ -12,6 +12,9 @@ MEND_INTERVAL_S = 1.0
 PSAM_CHECK_INTERVAL_S = 5.0
 """Between two questions to an idle PSAM: a restarted pcscd is found before the next rider, at no cost to a tap."""
 
+ANNOUNCED_S_MAX = 3600.0
+"""An announced stop older than this was another trip's: no bus stands so long at one."""
+
 UNCLEAR_BEFORE_SIGNAL = 3
 """Failed activations in a row before the rider is told: a card on its way into the field fails once or twice."""
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from queue import Empty, Full, Queue
 
 from apdu.command import Command
@@ -28,6 +28,7 @@ from terminal.limits import MAILBOX_MAX, MEND_INTERVAL_S, PSAM_CHECK_INTERVAL_S,
 from terminal.mode import Cue, Mode, after
 from terminal.ports import Card, Clock, ContactlessReader, ContactSlot, Face, Medium, ReaderLost, Signal, Status
 from terminal.tap import Outcome, Situation, Tap
+from terminal.whereabouts import Sighting, Whereabouts
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Plugs:
     software: str
     sqlite: str
     alive: Callable[[], None] = lambda: None
+    sighting: Callable[[], Sighting] = Sighting
 
 
 class Device:
@@ -82,6 +84,7 @@ class Device:
         self._next_mend = 0.0
         self._next_check = 0.0
         self._last_day = ""
+        self._whereabouts = Whereabouts()
 
     @property
     def reader(self) -> ContactlessReader | None:
@@ -175,7 +178,7 @@ class Device:
             card.uid,
             self.profiles,
             tables.pack,
-            self.desk.service(tables.pack.version, tables.hot_list.version),
+            self.desk.service(tables.pack.version, tables.hot_list.version, self._stop(moment.at)),
             self.desk.duty.began_at,
         )
         outcome = Tap(self.desk, situation).serve()
@@ -242,6 +245,10 @@ class Device:
                 stop.wait(poll_s)
         return None
 
+    def _stop(self, at: datetime) -> str:
+        """The stop of the pack where the bus stands; asked between taps as well, since a rider may tap behind it."""
+        return self._whereabouts.stop(self.tables.pack.line_stops, self.desk.duty, self.plugs.sighting(), at)
+
     def _after_tap(self, outcome: Outcome) -> None:
         if outcome.trouble == "psam":
             self._lose_psam("the PSAM failed in a tap")
@@ -257,6 +264,7 @@ class Device:
         gc.collect()
         moment = self.plugs.clock.read()
         self.desk.begin(moment, None)
+        self._stop(moment.at)
         try:
             self.desk.journal.idle()
             day = moment.at.strftime("%Y%m%d%H")

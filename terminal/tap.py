@@ -227,7 +227,13 @@ class Tap:
             boarded_at = translate.boarded_at(row)
             healed = SettledRide(row.service.vehicle, row.service.trip, boarded_at, row.amount)
         return Ride(
-            service.line, service.direction, service.vehicle, service.trip, self.now.trip_began_at, healed=healed
+            service.line,
+            service.direction,
+            service.vehicle,
+            service.trip,
+            self.now.trip_began_at,
+            service.stop or "",
+            healed,
         )
 
     # the three verdicts

@@ -76,6 +76,7 @@ class Bus:
         self.hot_list = HotList(date(2026, 11, 1), hot)
         self.profiles = profiles()
         self.at = MORNING
+        self.stop = ""
         self.mono_ms = 1_000_000
         self.psam_chip = T0(issuer.make_psam(bytes.fromhex(psam), 16, Chance(f"psam {psam}")))
         self.psam_wire = ChipWire(self.psam_chip.transmit, t0=True)
@@ -120,7 +121,7 @@ class Bus:
             card.uid,
             self.profiles,
             self.pack,
-            self.desk.service(self.pack.version, self.hot_list.version),
+            self.desk.service(self.pack.version, self.hot_list.version, self.stop),
             self.desk.duty.began_at,
         )
         outcome = Tap(self.desk, situation).serve()

@@ -6,7 +6,7 @@ from tariffs.faults import Fault
 from tariffs.limits import FAULTS_MAX
 from tariffs.pack import parse_pack
 from tariffs.suspects import suspects
-from tests.test_pack import edited, pack_files
+from tests.test_pack import edited, pack_files, undated
 
 
 def found(files: dict[str, bytes]) -> list[Fault]:
@@ -80,3 +80,22 @@ def test_suspects_are_bounded() -> None:
     files = pack_files("jiaxing")
     files["networks.txt"] += b"".join(b"n%d,x\n" % n for n in range(2 * FAULTS_MAX))
     assert len(found(files)) == FAULTS_MAX
+
+
+def test_a_line_whose_fare_depends_on_the_stop_needs_its_stops() -> None:
+    files = edited("fare_leg_rules.txt", "", "")
+    header, *rules = files["fare_leg_rules.txt"].decode("utf-8-sig").splitlines()
+    bare = {
+        "areas.txt": b"area_id\nA\n",
+        "stops.txt": b"stop_id,stop_name\nS1,x\n",
+        "stop_areas.txt": b"area_id,stop_id\nA,S1\n",
+        "fare_leg_rules.txt": "\n".join([header + ",from_area_id", *(rule + ",A" for rule in rules)]).encode(),
+    }
+    line = 'route_id = "{0}"\ndirection = 0\nin_force_from = 2022-01-01\n'
+    line += 'stops = {{ value = ["S1"], source = "x", verified = true }}\n'
+    told = found(undated(files | bare))
+    routes = {fault.value for fault in told if fault.file == "stops.toml"}
+    assert {"1", "3"} <= routes
+    with_stops = "".join("[[lines]]\n" + line.format(route) for route in sorted(routes))
+    told = found(undated(files | bare | {"stops.toml": with_stops.encode()}))
+    assert not any(fault.file == "stops.toml" for fault in told)

@@ -8,7 +8,8 @@ from sync.events.event import Event
 class Service(msgspec.Struct, frozen=True):
     """Under which duty and which data the event happened; every card event carries it.
 
-    `trip` names the service trip on this vehicle; "" and driver "" where nobody signed on (unattributed).
+    `trip` names the service trip on this vehicle; "" and driver "" where nobody signed on (unattributed). `stop`: the
+    GTFS stop_id where it happened, left out of the row when it is not known.
     """
 
     merchant: str
@@ -21,6 +22,7 @@ class Service(msgspec.Struct, frozen=True):
     pack: str
     hot_list: str
     profile: str = ""
+    stop: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class SignOn(Event, frozen=True, tag="SIGN_ON"):

@@ -110,6 +110,29 @@ def peripheral_scanner(configuration: str, seconds: float, as_json: bool) -> Non
         _nothing("没有收到条码：检查波特率和回车后缀", "no code came: check baud rate and the CR suffix")
 
 
+@peripheral.command("announcer")
+@configuration_file
+@seconds_option
+@as_json
+@speaking
+def peripheral_announcer(configuration: str, seconds: float, as_json: bool) -> None:
+    """Wait for a stop's number, from the announcer or the driver's keypad."""
+    from terminal.drivers.announcer import Announcer
+
+    settings = _configured(configuration, "announcer").peripherals
+    announcer = Announcer(settings.announcer, settings.announcer_baud)
+    deadline = time.monotonic() + seconds
+    while announcer.told()[0] is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    number, was_open = announcer.told()[0], announcer.is_open
+    announcer.close()
+    if not was_open and number is None:
+        _nothing("报站器未连接", "the announcer is not there")
+    if number is None:
+        _nothing("没有收到站序号：检查波特率和回车", "no number came: check baud rate and the CR")
+    answer({"number": number}, as_json, lambda: [f"第 {number} 站 · stop {number}"])
+
+
 @peripheral.command("gps")
 @configuration_file
 @seconds_option

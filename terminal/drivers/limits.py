@@ -66,6 +66,12 @@ SCAN_CHARS_MAX = 64
 SCAN_SILENCE_S = 0.1
 """A scanner sends a code in one go: a rest that waits longer for its end is half a code, and is dropped."""
 
+STOP_NUMBER_DIGITS = 3
+"""Digits of a stop's number on its line: up to 255."""
+
+KEYPAD_SILENCE_S = 10.0
+"""A driver presses the next key within this, or begins anew."""
+
 NMEA_CHARS_MAX = 120
 """A sentence has 82 characters; some receivers write longer ones of their own."""
 

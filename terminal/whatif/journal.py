@@ -57,7 +57,8 @@ def _tapped(row: Row, held: Held, profile: Profile, began: Mapping[str, datetime
         hot_level=None,
         last_ride=None,
     )
-    ask = Ride(service.line, service.direction, service.vehicle, service.trip, began.get(service.trip))
+    trip, stop = service.trip, service.stop or ""
+    ask = Ride(service.line, service.direction, service.vehicle, trip, began.get(trip), stop)
     return Tapped(wallet, ask, datetime.fromisoformat(row.at), held.amount)
 
 
