@@ -14,7 +14,7 @@ class ItemTerms(Struct, frozen=True):
     """`first_share` in millionths; `fixed`, `least`, `most` of the first share in fen a unit; `direct` a ratio.
 
     `covered`: kept out neither by its class nor by a restriction without approval. `limit` in millionths a unit.
-    `has_first`: there is a first share at all.
+    `only_ratio`: the first share is this ratio of its base and nothing else, or there is none.
     """
 
     grade: str
@@ -26,7 +26,7 @@ class ItemTerms(Struct, frozen=True):
     covered: bool = False
     direct: int | None = None
     rows: tuple[Row, ...] = ()
-    has_first: bool = False
+    only_ratio: bool = True
 
 
 def terms_of(line: Line, scene: Scene) -> ItemTerms:
@@ -86,7 +86,7 @@ def _looked_up(line: Line, scene: Scene) -> ItemTerms:
         most=most,
         limit=None if limit is None or limit >= NO_LIMIT else limit,
         covered=covered,
-        has_first=covered and any((share, fixed, least)),
+        only_ratio=not fixed and least is None and most is None,
         direct=number("item.direct"),
         rows=tuple(rows),
     )

@@ -36,19 +36,14 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
     general = claim_terms(scene)
     rounding, limit_first = general.lines_rounding, general.limit_first
     terms = [terms_of(line, scene) for line in lines]
-    amounts = [
-        rounding.of(line.quantity * line.price * minor, LINE_ONE)
-        if line.price is not None and line.amount_fen is None and line.parted is None
-        else _amount(line, minor, rounding, number)
-        for number, line in enumerate(lines, 1)
-    ]
+    amounts = _amounts(lines, minor, rounding)
     mosts = [
-        amount if one.covered and one.limit is None else _most(line, amount, one, minor, rounding)
+        (amount if one.limit is None else _most(line, amount, one.limit, minor, rounding)) if one.covered else 0
         for line, amount, one in zip(lines, amounts, terms, strict=True)
     ]
     bases = mosts if limit_first else amounts
     exact = [
-        _first(line, base, one, rounding) if one.has_first else 0
+        (base * one.first_share if one.only_ratio else _first(line, base, one, rounding)) if one.covered else 0
         for line, base, one in zip(lines, bases, terms, strict=True)
     ]
     if general.per_line:
@@ -56,7 +51,9 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
         firsts = [min(base, first) for base, first in zip(bases, rounded, strict=True)]
     else:
         firsts = together(exact, RATIO_ONE, rounding, bases)
-    result = Split([one.grade for one in terms], [], [], [0] * len(lines), [])
+    parts: list[Parted] = []
+    directs: list[int | None] = []
+    steps: list[Step] = []
     for number, (line, one, amount, most, first) in enumerate(
         zip(lines, terms, amounts, mosts, firsts, strict=True), 1
     ):
@@ -70,12 +67,25 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
         paid, direct = 0, None
         if one.direct is not None:
             paid = direct = min(parted.scope, rounding.of(parted.scope * one.direct, RATIO_ONE))
-        name = line.name or line.item
-        zh, en = (name, name) if name else (f"第 {number} 行", f"line {number}")
-        result.parted.append(parted)
-        result.direct.append(direct)
-        result.steps.append(Step(one.grade, zh, en, amount, paid, amount - paid, "", None, number, one.rows))
-    return result
+        zh = en = line.name or line.item
+        if not zh:
+            zh, en = f"第 {number} 行", f"line {number}"
+        parts.append(parted)
+        directs.append(direct)
+        steps.append(Step(one.grade, zh, en, amount, paid, amount - paid, "", None, number, one.rows))
+    return Split([one.grade for one in terms], parts, directs, [0] * len(lines), steps)
+
+
+def _amounts(lines: tuple[Line, ...], minor: int, rounding: Rounding) -> list[int]:
+    """What each line comes to in minor units. Raises BadClaim."""
+    exact = [
+        line.quantity * line.price * minor
+        for line in lines
+        if line.price is not None and line.amount_fen is None and line.parted is None
+    ]
+    if len(exact) == len(lines):
+        return rounding.each(exact, LINE_ONE)
+    return [_amount(line, minor, rounding, number) for number, line in enumerate(lines, 1)]
 
 
 def _amount(line: Line, minor: int, rounding: Rounding, number: int) -> int:
@@ -95,13 +105,9 @@ def _amount(line: Line, minor: int, rounding: Rounding, number: int) -> int:
     return amount
 
 
-def _most(line: Line, amount: int, terms: ItemTerms, minor: int, rounding: Rounding) -> int:
-    """What of a line lies within its price limit; nothing of one that is not covered."""
-    if not terms.covered:
-        return 0
-    if terms.limit is None:
-        return amount
-    return min(amount, rounding.of(line.quantity * terms.limit * minor, LINE_ONE))
+def _most(line: Line, amount: int, limit: int, minor: int, rounding: Rounding) -> int:
+    """What of a line lies within its price limit (millionths a unit)."""
+    return min(amount, rounding.of(line.quantity * limit * minor, LINE_ONE))
 
 
 def _first(line: Line, base: int, terms: ItemTerms, rounding: Rounding) -> int:
