@@ -17,7 +17,7 @@ from tariffs.copay.load import FACTS, parse_policy
 from tariffs.copay.settle import settle
 from tariffs.faults import PackFaults
 from terminal.cli import main
-from tests.policies import HEAD, files, load, policy
+from tests.policies import HEAD, bill, files, load, policy
 
 GOOD = files("basic.ratio = 0.5")
 
@@ -50,6 +50,8 @@ def table(*rows: str) -> dict[str, bytes]:
         ("basic.ratio,,0.5,ratio,2000-01-01,,2000-01-01,test,,perhaps", "must be yes or no"),
         ("basic.base,,own money,parts,2000-01-01,,2000-01-01,test,,no", "must be some of"),
         ("basic.cap.kind,,soft,word,2000-01-01,,2000-01-01,test,,no", "must be one of payment, payment-cut, base"),
+        ("basic.ratio,item=D1,0.5,ratio,2000-01-01,,2000-01-01,test,,no", "is a fact of item parameters only"),
+        ("item.first,amount=5..,0.5,ratio,2000-01-01,,2000-01-01,test,,no", "is no fact of line parameters"),
         ("account.purse.parts,,own,parts,2000-01-01,,2000-01-01,test,,no", "there is no such parameter"),
     ],
 )
@@ -149,10 +151,43 @@ def test_a_claims_faults_name_their_places() -> None:
     }
 
 
-def test_quantity_times_price_must_be_the_amount_that_is_told() -> None:
-    line = {"pric": "1.255", "cnt": "2", "det_item_fee_sumamt": "2.52"}
+@pytest.mark.parametrize(
+    ("counted", "field", "rule"),
+    [
+        ([("basic.dedct", "2025")], "entitlement.counted[1].name", "must be an accumulator"),
+        ([("basic.dedc", "2025-1")], "entitlement.counted[1].period", "must be a period"),
+        ([("basic.dedc", "2025"), ("basic.dedc", "2025")], "entitlement.counted[2].name", "twice"),
+    ],
+)
+def test_an_accumulator_that_would_never_be_found_is_a_fault(
+    counted: list[tuple[str, str]], field: str, rule: str
+) -> None:
+    entries = [{"name": name, "period": period, "value": "1"} for name, period in counted]
+    claim = {"id": "c", "date": "2025-03-01", "lines": [{"pric": "1"}], "entitlement": {"counted": entries}}
+    with pytest.raises(PackFaults) as wrong:
+        read_claim(json.dumps(claim).encode(), 2, frozenset(FACTS))
+    [fault] = wrong.value.faults
+    assert fault.field == field and rule in fault.en
+
+
+def test_a_key_that_stands_twice_is_no_claim() -> None:
+    with pytest.raises(PackFaults, match="twice"):
+        read_claim(b'{"id": "c", "date": "2025-03-01", "lines": [{"pric": "1", "pric": "2"}]}', 2, frozenset(FACTS))
+
+
+@pytest.mark.parametrize(("price", "told"), [("1.255", "2.52"), ("1.255", "2.50"), ("1.2525", "2.52")])
+def test_quantity_times_price_must_be_the_amount_that_is_told(price: str, told: str) -> None:
+    line = {"pric": price, "cnt": "2", "det_item_fee_sumamt": told}
     with pytest.raises(BadClaim, match="disagree"):
         settle(*read_claim(json.dumps({"id": "c", "date": "2025-01-01", "lines": [line]}).encode(), 2, LAW.facts), LAW)
+
+
+@pytest.mark.parametrize("told", ["42.61", "42.62"])
+@pytest.mark.parametrize("mode", ["half-up", "down", "up"])
+def test_an_amount_rounded_by_the_hospital_either_way_is_what_was_charged(told: str, mode: str) -> None:
+    law = policy("basic.ratio = 0.5", f"rounding.mode = {mode}", "lines.rounding.unit = 10")
+    line = {"pric": "14.205", "cnt": "3", "det_item_fee_sumamt": told, "chrgitm_lv": "A"}
+    assert bill(law, [line])["medfee_sumamt"] == told
 
 
 def test_a_comparison_tells_the_changed_value_with_its_day_and_who_pays_less(tmp_path: Path) -> None:

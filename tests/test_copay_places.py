@@ -258,6 +258,12 @@ ROWS_AND_RESULTS: list[tuple[str, list[str], Document, Document]] = [
         {"psn_part_amt": "200.00"},
     ),
     (
+        "first shares, fixed ones too, are those of class B alone",
+        ["basic.ratio = 1", "item.first = 0.1", "item.first.fixed = 2", "item.first.least = 5"],
+        {"lines": [{"pric": "100", "chrgitm_lv": "A"}, {"pric": "100", "chrgitm_lv": "B"}]},
+        {"preselfpay_amt": "12.00"},
+    ),
+    (
         "an approval that is missing makes a restricted item self-paid",
         ["basic.ratio = 1"],
         {
@@ -352,3 +358,9 @@ def test_a_ratio_and_an_own_share_at_once_refuse_the_claim() -> None:
 def test_a_hospital_that_would_carry_more_than_the_patient_owes_is_refused() -> None:
     with pytest.raises(BadClaim, match="more than the person"):
         bill(policy(HALF), ["100"], hosp_part_amt="50.01")
+
+
+def test_a_fixed_payment_cut_by_its_cap_leaves_the_own_share_as_it_was() -> None:
+    law = policy("basic.fixed = 50", "basic.cap = 30", "large.base = overcap", "large.ratio = 1", layers=BASIC + LARGE)
+    found = bill(law, ["200"])
+    assert (found["hifp_pay"], found["hifob_pay"], found["psn_part_amt"]) == ("30.00", "20.00", "150.00")

@@ -15,7 +15,7 @@ from tariffs.copay.settle import settle
 from tests.policies import BASIC, LARGE, policy
 
 DAY = date(2025, 3, 1)
-ACCOUNT_PARTS = "fulamt overlmt preself away dedc own overcap"
+ACCOUNT_PARTS = "fulamt overlmt preself away dedc own withheld overcap"
 ratios = st.integers(0, 100).map(lambda percent: f"{percent // 100}.{percent % 100:02d}")
 yuan = st.integers(0, 3_000).map(str)
 
@@ -30,9 +30,13 @@ def rules(draw: st.DrawFn, plain: bool = False) -> list[str]:
     found.append(f"basic.axis = {draw(st.sampled_from(['with-deductible', 'after-deductible']))}")
     found += [f"basic.cap = {draw(yuan)}"] * draw(st.booleans())
     found.append(f"basic.cap.kind = {draw(st.sampled_from(['payment', 'payment-cut', 'base']))}")
-    found += ["large.base = overcap dedc own", f"large.ratio = {draw(ratios)}", f"large.deductible = {draw(yuan)}"]
+    found += [
+        f"large.base = overcap dedc own{draw(st.sampled_from(['', ' withheld']))}",
+        f"large.ratio = {draw(ratios)}",
+        f"large.deductible = {draw(yuan)}",
+    ]
     found += [f"large.cap = {draw(yuan)}"] * draw(st.booleans())
-    found += [f"ceiling = {draw(yuan)}", "ceiling.counts = dedc own overcap"] * draw(st.booleans())
+    found += [f"ceiling = {draw(yuan)}", "ceiling.counts = dedc own withheld overcap"] * draw(st.booleans())
     found.append(f"rounding.side = {draw(st.sampled_from(['fund', 'person']))}")
     found.append(f"rounding.place = {draw(st.sampled_from(['band', 'claim']))}")
     found.append(f"rounding.mode = {draw(st.sampled_from(MODES))}")

@@ -76,7 +76,8 @@ def _looked_up(line: Line, scene: Scene) -> ItemTerms:
     limit = number("item.limit", line.limit)
     restricted = told("item.restricted", line.restricted)
     share = number("item.first", line.first_share) if grade == "B" else 0
-    fixed, least, most = (number(f"item.first.{what}") for what in ("fixed", "least", "most"))
+    bounds = ("fixed", "least", "most")
+    fixed, least, most = (number(f"item.first.{what}") if grade == "B" else None for what in bounds)
     covered = line.approval == "1" if restricted else line.approval != "2"
     return ItemTerms(
         grade,

@@ -76,13 +76,13 @@ class Line:
 class Entitlement:
     """What one person has left: `accounts` by name in fen, `counted` accumulators, `as_of` the day they were read.
 
-    An accumulator that is absent is 0. `income_fen` a year, where a ceiling depends on it.
+    An accumulator that is absent is 0. `income_fen` a year, where a ceiling depends on it; None: nobody told it.
     """
 
     accounts: Mapping[str, int] = field(default_factory=dict)
     counted: Mapping[Key, int] = field(default_factory=dict)
     as_of: date | None = None
-    income_fen: int = 0
+    income_fen: int | None = None
 
     def after(self, counted: Mapping[Key, int], paid: Mapping[str, int]) -> "Entitlement":
         """The entitlement once a bill's `counted` was added and its `accounts` were paid."""

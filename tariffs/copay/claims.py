@@ -19,6 +19,8 @@ GRADES = {"A": "A", "B": "B", "C": "C", "01": "A", "02": "B", "03": "C", "1": "A
 """chrgitm_lv to the catalogue's class."""
 
 _DAY = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_ACCUMULATOR = re.compile(r"[a-z][a-z0-9_-]*\.(dedc|seen|entered|paid|standard|withheld|own|base|reached)", re.ASCII)
+_PERIOD = re.compile(r"[0-9]{4}(Q[1-4]|-[0-9]{2}(-[0-9]{2})?|@.+)?|stay:.+", re.ASCII)
 _ABSENT: Any = None
 
 
@@ -31,7 +33,7 @@ def read_claim(raw: bytes, decimals: int, facts: frozenset[str]) -> tuple[Claim,
     try:
         if len(raw) > CLAIM_BYTES_MAX:
             raise ValueError(f"more than {CLAIM_BYTES_MAX} bytes")
-        value = json.loads(raw, parse_float=str, parse_int=str, parse_constant=_no_constant)
+        value = json.loads(raw, parse_float=str, parse_int=str, parse_constant=_no_constant, object_pairs_hook=_once)
         if not isinstance(value, dict):
             raise ValueError("not an object")
     except (ValueError, RecursionError) as wrong:
@@ -60,6 +62,13 @@ def read_claim(raw: bytes, decimals: int, facts: frozenset[str]) -> tuple[Claim,
 
 def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is no amount")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 class _Fields:
@@ -179,9 +188,15 @@ def _entitlement(reader: _Fields) -> Entitlement:
     for entry in reader.entries("counted", LINES_MAX):
         name, period = entry.text("name", needed=True), entry.text("period", needed=True)
         decimals = 0 if name.endswith(".reached") else reader.decimals
+        if name and not _ACCUMULATOR.fullmatch(name):
+            entry.fault("name", name, "不是累计名，如 basic.dedc", "must be an accumulator such as basic.dedc")
+        if period and not _PERIOD.fullmatch(period):
+            entry.fault("period", period, "不是期间，如 2025、2025-03", "must be a period such as 2025 or 2025-03")
+        if (name, period) in counted:
+            entry.fault("name", name, "同一期间重复", "stands twice for one period")
         counted[name, period] = entry.number("value", decimals, 0, 0, SUM_MAX_MINOR)
         entry.close()
-    found = Entitlement(accounts, counted, reader.day("as_of"), reader.money("income"))
+    found = Entitlement(accounts, counted, reader.day("as_of"), reader.maybe("income", reader.decimals, SUM_MAX_MINOR))
     reader.close()
     return found
 

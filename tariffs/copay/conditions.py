@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _CONDITION = re.compile(r"([a-z][a-z0-9_]*)(!?=)(\S+)", re.ASCII)
-_RANGE = re.compile(r"([0-9]{0,6})\.\.([0-9]{0,6})", re.ASCII)
+_RANGE = re.compile(r"([0-9]{0,9})\.\.([0-9]{0,9})", re.ASCII)
 
 
 class BadCondition(ValueError):
@@ -71,7 +71,7 @@ def _one(part: str) -> Condition:
     ranges: list[tuple[int, int]] = []
     for choice in match[3].split("|"):
         if bounds := _RANGE.fullmatch(choice):
-            low, high = int(bounds[1] or 0), int(bounds[2] or 999_999)
+            low, high = int(bounds[1] or 0), int(bounds[2] or 999_999_999)
             if low > high or choice == "..":
                 raise BadCondition(part)
             ranges.append((low, high))

@@ -41,12 +41,14 @@ def pay_layer(layer: Layer, books: Books) -> None:
     if "scope" not in terms.base:
         books.fund(layer.field, fund, terms.base)
         return
-    # The first layer settles what is in scope: what it does not pay is deductible, own share, or over the cap.
+    # The first layer settles what is in scope: what it does not pay is deductible, own share, withheld, or over the
+    # cap.
     books.take(total, terms.base)
     books.merged = terms.base
     books.deductible += taken
     books.parts["dedc"] += taken
-    books.parts["own"] += came
+    books.parts["own"] += came - withheld
+    books.parts["withheld"] += withheld
     books.parts["overcap"] += amount - came
     books.fund(layer.field, fund, ("own",))
 
@@ -118,7 +120,9 @@ def _cut(terms: LayerTerms, books: Books, paid: list[Paid], withheld: int) -> No
     if terms.cap_visit is not None:
         left.append(terms.cap_visit)
     if left:
-        bands.cut(paid, min(left) + withheld, terms.cap_kind == "payment", terms.rounding)
+        # A fixed amount is no share of what entered: nothing to compute back.
+        backward = terms.cap_kind == "payment" and terms.fixed is None
+        bands.cut(paid, min(left) + withheld, backward, terms.rounding)
 
 
 def _trace(terms: LayerTerms, books: Books, paid: list[Paid], withheld: int, outside: int) -> None:

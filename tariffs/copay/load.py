@@ -11,7 +11,7 @@ from itertools import combinations
 from tariffs.copay.conditions import BadCondition, Condition, exclusive, read_conditions
 from tariffs.copay.limits import LAYERS_MAX
 from tariffs.copay.parameters import FUNDS, BadValue, kind_of
-from tariffs.copay.policy import Layer, Policy
+from tariffs.copay.policy import OF_LINES, Layer, Policy
 from tariffs.copay.row import Row, Source, Value
 from tariffs.fares import sheet
 from tariffs.faults import Findings
@@ -19,7 +19,7 @@ from tariffs.toml import FLAG, IDENTIFIER, TEXT, Kind, TomlFile, listed, shaped,
 
 FACTS = (
     *("area", "scheme", "person", "identity", "care", "level", "kind", "institution", "age", "disease", "chronic"),
-    *("admission", "away", "referral", "doctor", "poverty", "maternity", "item", "class", "category"),
+    *("admission", "away", "referral", "doctor", "poverty", "maternity", "amount", "item", "class", "category"),
 )
 """Facts that every policy may ask for; policy.toml may name more."""
 
@@ -159,7 +159,7 @@ class _Reader:
     def row(self, cells: sheet.Row) -> Placed | None:
         before = cells.findings.count
         parameter, source = cells.key("parameter"), cells.needed("source")
-        conditions, value = self._conditions(cells), self._value(cells, parameter)
+        conditions, value = self._conditions(cells, parameter), self._value(cells, parameter)
         first, known = _day(cells, "from"), _day(cells, "known")
         last = _day(cells, "to") if cells["to"] else None
         if last is not None and last < first:
@@ -189,7 +189,7 @@ class _Reader:
         )
         return row, conditions
 
-    def _conditions(self, cells: sheet.Row) -> tuple[Condition, ...]:
+    def _conditions(self, cells: sheet.Row, parameter: str) -> tuple[Condition, ...]:
         try:
             found = read_conditions(cells["when"])
         except BadCondition as wrong:
@@ -205,6 +205,14 @@ class _Reader:
                     "when",
                     f"不认识事实 {condition.key}：在 policy.toml 的 facts 中列出",
                     f"the fact {condition.key} is not known: name it in facts of policy.toml",
+                )
+            elif condition.key in OF_LINES and not parameter.startswith("item."):
+                cells.fault(
+                    "when", f"{condition.key} 只用于 item 参数", f"{condition.key} is a fact of item parameters only"
+                )
+            elif condition.key == "amount" and parameter.startswith(("item.", "lines.")):
+                cells.fault(
+                    "when", "各行参数不能用 amount", "amount is no fact of line parameters: it is their outcome"
                 )
         return found
 

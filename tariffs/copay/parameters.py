@@ -14,9 +14,9 @@ from tariffs.copay.periods import PERIODS
 from tariffs.copay.rounding import MODES
 from tariffs.copay.row import Value
 
-PARTS = ("fulamt", "overlmt", "preself", "away", "scope", "dedc", "own", "overcap")
+PARTS = ("fulamt", "overlmt", "preself", "away", "scope", "dedc", "own", "withheld", "overcap")
 """Where a fen of the claim stands: class C, over the limit, first share, away-from-home share, in scope and not yet
-settled, taken by the deductible, own share, over a cap."""
+settled, taken by the deductible, own share, kept back from the first layer's payment, over a cap."""
 
 FUNDS = ("hifp_pay", "hifob_pay", "hifmi_pay", "hifes_pay", "cvlserv_pay", "hifdm_pay", "maf_pay", "oth_pay")
 """Fields that name a fund: pool, large amount, catastrophic, employer, civil servant, disabled soldiers, aid, other."""
@@ -164,6 +164,7 @@ CLAIM: dict[str, Kind] = {
     "ceiling.repeated.months": COUNT,
     "ceiling.counts": PARTED,
     "ceiling.fund": one_of(*FUNDS),
+    "ceiling.accumulator": NAME,
 }
 
 LAYER: dict[str, Kind] = {

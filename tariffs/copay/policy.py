@@ -102,7 +102,7 @@ class Policy:
         self.tables, self.item_tables = _indexed(self.parsed_rows)
         self.item_parameters = frozenset(self.tables) | {parameter for parameter, _ in self.item_tables}
         self.bands = _bands(self.tables)
-        self.told = tuple(sorted({one.key for _, conditions in self.parsed_rows for one in conditions} - _OF_LINES))
+        self.told = tuple(sorted({one.key for _, conditions in self.parsed_rows for one in conditions} - OF_LINES))
         self.scenes: dict[tuple[object, ...], Memory] = {}
 
     @property
@@ -135,7 +135,7 @@ class Policy:
         return Scene(self, day, facts, memory)
 
 
-_OF_LINES = frozenset({"item", "class", "category"})
+OF_LINES = frozenset({"item", "class", "category"})
 """Facts that belong to a line, not to a claim."""
 
 
@@ -166,6 +166,11 @@ class Scene:
         value: T = found[0]
         self.unverified |= found[1]
         return value
+
+    def after(self, before: "Scene") -> "Scene":
+        """This scene; what took part in an earlier one of the same claim counts as well."""
+        self.unverified |= before.unverified
+        return self
 
     def row(self, parameter: str) -> Row | None:
         """The row in force whose conditions hold, that with the most conditions before others."""

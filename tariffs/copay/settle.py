@@ -25,8 +25,12 @@ def settle(claim: Claim, entitlement: Entitlement, policy: Policy) -> Bill:
     """
     if not claim.lines:
         raise BadClaim("没有费用明细", "the claim has no lines")
-    scene = policy.at(claim.day, claim.all_facts())
-    lines = split(claim.lines, scene, 10**policy.decimals)
+    facts, minor = claim.all_facts(), 10**policy.decimals
+    scene = policy.at(claim.day, facts)
+    lines = split(claim.lines, scene, minor)
+    if "amount" in policy.told:
+        whole = -(-sum([parted.scope for parted in lines.parted]) // minor)
+        scene = policy.at(claim.day, {**facts, "amount": str(whole)}).after(scene)
     _first_of_claim(lines, scene)
     books = Books(claim, entitlement, scene, claim_terms(scene).year_start, dict.fromkeys(PARTS, 0))
     books.steps.extend(lines.steps)
@@ -142,7 +146,7 @@ def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
     hospital = [0] * len(parted)
     for group in (books.merged, *((part,) for part in _BROUGHT if part not in books.merged)):
         pool = "scope" in group
-        inner = (*group, "dedc", "own", "overcap") if pool else group
+        inner = (*group, "dedc", "own", "withheld", "overcap") if pool else group
         paid = sum([books.funds_from[part] for part in inner]) - (direct_sum if pool else 0)
         carried = sum([books.hospital_from[part] for part in inner])
         if not paid and not carried:

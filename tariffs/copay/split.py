@@ -89,15 +89,19 @@ def _amounts(lines: tuple[Line, ...], minor: int, rounding: Rounding) -> list[in
 
 
 def _amount(line: Line, minor: int, rounding: Rounding, number: int) -> int:
-    """Quantity × price, and what the line says itself must agree."""
+    """What the line says that it comes to, or quantity × price. They agree where the one is the other, rounded either
+    way: how a bill was rounded is the hospital's, not the policy's."""
     parts = None if line.parted is None else line.parted.amount
-    priced = None
-    if line.price is not None:
-        priced = rounding.of(line.quantity * line.price * minor, LINE_ONE)
-    amount = priced if priced is not None else line.amount_fen if line.amount_fen is not None else parts
-    if amount is None:
-        raise BadClaim(f"第 {number} 行没有金额", f"line {number} has neither price nor amount")
-    if (line.amount_fen not in (None, amount)) or (parts not in (None, amount)):
+    told = parts if line.amount_fen is None else line.amount_fen
+    if line.price is None:
+        if told is None:
+            raise BadClaim(f"第 {number} 行没有金额", f"line {number} has neither price nor amount")
+        agree, amount = True, told
+    else:
+        exact = line.quantity * line.price * minor
+        amount = rounding.of(exact, LINE_ONE) if told is None else told
+        agree = told is None or abs(told * LINE_ONE - exact) < LINE_ONE
+    if not agree or parts not in (None, amount):
         raise BadClaim(
             f"第 {number} 行数量乘单价、金额与各部分之和不一致",
             f"line {number}: quantity times price, amount and sum of the parts disagree",

@@ -21,6 +21,10 @@ class ClaimTerms(Struct, frozen=True):
     hospital_parts: tuple[str, ...]
 
 
+_CARRIED = ("overlmt", "fulamt", "own", "withheld", "preself", "away", "dedc", "overcap")
+"""What the hospital's money is taken from where the policy does not say."""
+
+
 class LayerTerms(Struct, frozen=True):
     """Parameters of one layer. Amounts in fen, None where there is no such rule; `rows_…` are for the trace."""
 
@@ -93,9 +97,7 @@ def _claim_terms(scene: Scene) -> ClaimTerms:
         scope_first=scene.row("scope.first"),
         rounding=Rounding(mode, scene.number("rounding.unit", 1)),
         year_start=(int(start[:2]), int(start[3:])),
-        hospital_parts=scene.parts(
-            "hospital.parts", ("overlmt", "fulamt", "own", "preself", "away", "dedc", "overcap")
-        ),
+        hospital_parts=scene.parts("hospital.parts", _CARRIED),
     )
 
 

@@ -1,13 +1,14 @@
 """Policies of other places, and worked settlements by them: cases.jsonl, each with what its numbers can prove."""
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from config.store import load_pack_files
 from tariffs.copay.claims import read_claim
-from tariffs.copay.documents import bill_document
+from tariffs.copay.documents import bill_document, money_text
 from tariffs.copay.load import parse_policy
 from tariffs.copay.policy import Policy
 from tariffs.copay.settle import settle
@@ -74,7 +75,7 @@ def load(place: str) -> Policy:
 
 def files(*rows: str, layers: str = BASIC, toml: str = TOML, decimals: int = 2) -> dict[str, bytes]:
     """The files of a policy from short rows "parameter [when] = value [@ from[..to] [known]]", in force from 2000."""
-    table = HEAD + b"".join(_row(row) for row in rows)
+    table = HEAD + b"".join(_row(row, tomllib.loads(toml)["currency"]) for row in rows)
     head = toml.replace("decimals = 2", f"decimals = {decimals}")
     return {"policy.toml": (head + layers).encode(), "sources.csv": SOURCES, "values.csv": table}
 
@@ -101,7 +102,26 @@ def had(**counted: str) -> Document:
     }
 
 
-def _row(row: str) -> bytes:
+def after(*bills: Document, decimals: int = 2) -> Document:
+    """The entitlement of a person once these bills were counted."""
+    sums: dict[tuple[str, str], int] = {}
+    for one in bills:
+        for entry in one["counted"]:
+            key = entry["name"], entry["period"]
+            sums[key] = sums.get(key, 0) + int(entry["value"].replace(".", ""))
+    return {
+        "counted": [
+            {
+                "name": key[0],
+                "period": key[1],
+                "value": value if key[0].endswith(".reached") else money_text(value, decimals),
+            }
+            for key, value in sums.items()
+        ]
+    }
+
+
+def _row(row: str, currency: str) -> bytes:
     left, _, right = row.partition(" = ")
     parameter, _, when = left.strip().partition(" ")
     value, _, days = right.partition(" @ ")
@@ -114,4 +134,6 @@ def _row(row: str) -> bytes:
         unit = "CNY"
     else:
         unit = UNITS.get(word, "word")
+    if unit == "CNY":
+        unit = currency
     return f"{parameter},{when},{value.strip()},{unit},{first},{last},{known or first},test,,no\n".encode()
