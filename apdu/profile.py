@@ -70,10 +70,18 @@ class Profile:
     classes: Mapping[str, str]
     serial_field: str
 
+    @property
+    def rides_on(self) -> bool:
+        """Whether a record that is written with a debit, and read back, can tell of a ride that is not paid yet."""
+        return any(cache.proof and {field.name for field in cache.layout.fields} >= RIDE_ON for cache in self.caches)
+
     def file(self, name: str) -> File:
         """The file of that name."""
         return next(file for file in self.files if file.name == name)
 
+
+RIDE_ON = frozenset(("state", "board_org", "board_station", "marked_fare", "boarded_at", "alighted_at"))
+"""The fields without which a record cannot tell of a ride from boarding to alighting."""
 
 LOG = Layout(
     "EF18 log record",

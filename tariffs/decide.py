@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from msgspec import structs
 
+from tariffs import sections
 from tariffs.asks import Ride
 from tariffs.extras import NO_EXTRAS, discounted
 from tariffs.fares.feed import INSTEAD, PLUS_BOTH, TransferRule
@@ -44,12 +45,18 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
     11    no purchase that the terms allow            Refuse NOT_A_PURSE
     12    this ride was paid and torn, healed now     Admit HEALED
     13    no fare for the route                       Refuse FARE_UNKNOWN
+    13a   the ride goes on, and is paid where it ends Charge TAP_OUT, or PASS or CAPPED
+    13b   a network that is paid where the ride ends  Charge TAP_IN: nothing, or what row 19 says
     14    second tap in the same ride, too many taps  Refuse PASSED_BACK
     15    second tap in the same ride                 Charge GROUP or REPEAT_FULL_FARE
     16    a cheaper transfer                          Charge TRANSFER
     17    otherwise                                   Charge FARE, CONCESSION, FREE_CLASS or INTEROP
     18    a pass pays for 16 or 17, or caps lower it  Charge PASS or CAPPED
+    19    an earlier ride was never ended             14 to 17 and its maximum fare: Charge TAP_OUT_MISSED
     ====  ==========================================  ================================================
+
+    Rows 13a and 13b are for cards that can remember such a ride (`Wallet.rides_on`); others pay the maximum when they
+    board.
 
     **A clock behind the card's last boarding.** Up to `clock_tolerance` counts as no time at all: two vehicles'
     clocks differ. Beyond it the record proves nothing: no second tap, no transfer, the plain fare of the class. A
@@ -62,7 +69,8 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
         return held
     if not wallet.composite and (held.always_composite or not wallet.simple):
         return Refuse(Reason.NOT_A_PURSE)
-    if ask.healed is not None and _is_this_ride(ask.healed, ask, now, tables):
+    last = wallet.last_ride
+    if ask.healed is not None and _is_this_ride(ask.healed, ask, now, tables) and not _leaves(last, ask, tables):
         return Admit(Reason.HEALED)
     terms, why = _still_held(wallet, today, tables, held)
     if terms is None:
@@ -71,7 +79,48 @@ def decide(wallet: Wallet, ask: Ride, moment: datetime, tables: Pack) -> Verdict
     price = fares and fares.price(terms, ask.line or tables.unattributed_route, ask.stop, now)
     if not fares or not price:
         return Refuse(Reason.FARE_UNKNOWN)
-    why += price.why
+    if fares.maxima and wallet.rides_on and wallet.composite:
+        return _paid_at_end(wallet, ask, now, tables, fares, terms, price, why)
+    return _paid_at_boarding(wallet, ask, now, tables, fares, terms, price, why + price.why)
+
+
+def _paid_at_end(
+    wallet: Wallet, ask: Ride, now: datetime, tables: Pack, fares: Tables, terms: Terms, price: Price, why: Why
+) -> Verdict:
+    """Rows 13a, 13b and 19: a tap in a pack with networks that are paid where the ride ends, of a card that can."""
+    last, owed_fen = wallet.last_ride, 0
+    if last is not None and last.on:
+        if _is_second_tap(last, ask, now, tables):
+            price = sections.fare(ask, now, last, terms, price, tables)
+            ride = sections.ended(ask, now, last, price.amount_fen, tables)
+            charge = _settled(wallet, tables, fares, terms, price, Reason.TAP_OUT, ride, why + price.why)
+            return structs.replace(charge, composite=True)
+        owed_fen = 0 if _since(last.boarded_at, now, tables) is None else sections.owed(last, terms, fares)
+    if fares.engine.feed.routes.get(ask.line or tables.unattributed_route) in fares.maxima:
+        most = price.amount_fen
+        why += ((f"下车时扣款，至多 {yuan_zh(most)}", f"paid at the end: at most {yuan_en(most)}"),)
+        ride = sections.begun(ask, now, price, tables)
+        charge = _charge(wallet, now.date(), tables, terms, price, Reason.TAP_IN, ride, why)
+        found: Verdict = structs.replace(charge, composite=True, reserve_fen=most)
+    else:
+        found = _paid_at_boarding(wallet, ask, now, tables, fares, terms, price, why + price.why)
+    if not isinstance(found, Charge) or not owed_fen:
+        return found
+    told = (f"上次下车未刷卡 {yuan_zh(owed_fen)}", f"no tap-out on the ride before: {yuan_en(owed_fen)}")
+    return structs.replace(
+        found,
+        amount_fen=found.amount_fen + owed_fen,
+        owed_fen=owed_fen,
+        reason=Reason.TAP_OUT_MISSED,
+        composite=True,
+        why=(told, *found.why),
+    )
+
+
+def _paid_at_boarding(
+    wallet: Wallet, ask: Ride, now: datetime, tables: Pack, fares: Tables, terms: Terms, price: Price, why: Why
+) -> Verdict:
+    """Rows 14 to 18."""
     last = wallet.last_ride
     if last is not None and _is_second_tap(last, ask, now, tables):
         return _second_tap(wallet, ask, now, tables, terms, price, last, why)
@@ -165,6 +214,11 @@ def _is_this_ride(healed: SettledRide, ask: Ride, now: datetime, tables: Pack) -
         return False
     passed = now - healed.boarded_at.replace(tzinfo=None)
     return passed <= tables.healed_window and (bool(ask.trip) or -passed <= tables.clock_tolerance)
+
+
+def _leaves(last: LastRide | None, ask: Ride, tables: Pack) -> bool:
+    """Whether the card's ride goes on and this is another stop: not its torn boarding again, but its end."""
+    return last is not None and last.on and sections.boarding_stop(ask, last, tables) not in ("", ask.stop)
 
 
 def _is_second_tap(last: LastRide, ask: Ride, now: datetime, tables: Pack) -> bool:

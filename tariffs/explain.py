@@ -16,12 +16,13 @@ from tariffs.explain_rows import Note, Rows, fact
 from tariffs.limits import NOTES_MAX
 from tariffs.pack import Pack
 from tariffs.rules import LOCAL, ClassTable
+from tariffs.sections import boarding_stop
 from tariffs.verdict import Admit, Reason, Refuse, Verdict
 from tariffs.wallet import LastRide, Wallet
 
 SECOND_TAPS = frozenset({Reason.GROUP, Reason.REPEAT_FULL_FARE, Reason.PASSED_BACK})
 PRICED = SECOND_TAPS | {Reason.FARE, Reason.CONCESSION, Reason.FREE_CLASS, Reason.INTEROP, Reason.TRANSFER}
-PRICED |= {Reason.PASS, Reason.CAPPED}
+PRICED |= {Reason.PASS, Reason.CAPPED, Reason.TAP_IN, Reason.TAP_OUT, Reason.TAP_OUT_MISSED}
 """Reasons of verdicts for which a fare was found."""
 
 
@@ -68,7 +69,14 @@ class Explainer:
         fares = self.pack.tables.at(today)
         if fares is None or fares.boarding(route, ask.stop, now) is None:
             return
-        yield "票价规则", "fare rules", self.rows.leg_rules(route, ask.stop, now)
+        at_end = self.rows.paid_at_end(route, wallet, ask, now)
+        if at_end:
+            yield "下车时扣款", "paid where the ride ends", at_end
+        else:
+            yield "票价规则", "fare rules", self.rows.leg_rules(route, (ask.stop, ""), now, None)
+        if verdict.reason is Reason.TAP_OUT and wallet.last_ride is not None:
+            began, start = wallet.last_ride.boarded_at, boarding_stop(ask, wallet.last_ride, self.pack)
+            yield "票价规则", "fare rules", self.rows.leg_rules(route, (start, ask.stop), began, now)
         yield "产品与金额", "products and amounts", self.rows.products(route, ask.stop, now, table)
         if verdict.reason in PRICED:
             yield "同车再刷", "a second tap in the same ride", [self._second_tap(wallet.last_ride, ask, now, verdict)]

@@ -6,10 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from tariffs.asks import Ride
 from tariffs.dated import Dated
 from tariffs.fares.feed import Feed, LegRule, Product, TransferRule
 from tariffs.fares.gtfs import CASH
-from tariffs.fares.match import NO_AREA, Travel
+from tariffs.fares.match import Travel
 from tariffs.fares.sheet import read_sheet
 from tariffs.fares.transfer import Run
 from tariffs.faults import Findings
@@ -17,6 +18,7 @@ from tariffs.money import yuan_text
 from tariffs.pack import Pack
 from tariffs.rules import ClassTable, read_classes
 from tariffs.tables import Tables, edition_places
+from tariffs.tapout import FILE as TAPOUT
 from tariffs.toml import TomlFile
 from tariffs.wallet import Wallet
 
@@ -108,15 +110,31 @@ class Rows:
         if network is None:
             yield fact(False, f"没有线路 {route}", f"there is no route {route}")
 
-    def leg_rules(self, route: str, stop: str, now: datetime) -> Iterator[Note]:
-        """The leg rules for a ride that begins on `route` at `stop`."""
+    def paid_at_end(self, route: str, wallet: Wallet, ask: Ride, now: datetime) -> list[Note]:
+        """The maximum fare of a network that is paid where the ride ends, what the card can do; none for another."""
+        tables = self._tables_at(now.date())
+        found = tables.maxima.get(tables.engine.feed.routes.get(route, ""))
+        if not found:
+            return []
+        place = f"{self._path(TAPOUT, now.date())}:{found[0].line}"
+        notes = [Note(place, True, found[0].product, "最高票价", "the maximum fare")]
+        if not wallet.rides_on:
+            zh, en = "此卡无法记录未付的乘车，上车即付", "this card cannot remember a ride: it pays that when it boards"
+            notes.append(fact(False, zh, en))
+        elif not ask.stop:
+            notes.append(fact(False, "站点未知，按最高票价", "the stop is not known: the maximum fare"))
+        return notes
+
+    def leg_rules(self, route: str, stops: tuple[str, str], now: datetime, ended: datetime | None) -> Iterator[Note]:
+        """The leg rules for a ride on `route` from the first of `stops`, and to the second if it has ended."""
         engine, path = self._tables_at(now.date()).engine, self._path("fare_leg_rules.txt", now.date())
-        network = engine.feed.routes[route]
-        travel = Travel(frozenset((network,)), engine.legs.areas(stop), NO_AREA, now, None)
+        network, areas = engine.feed.routes[route], engine.legs.areas
+        travel = Travel(frozenset((network,)), areas(stops[0]), areas(stops[1]), now, ended)
         for rule in engine.feed.leg_rules:
             column = engine.legs.why_not(rule, travel)
             why = MATCHES if not column else COLUMNS.get(column) or _why_no_network(rule, network)
-            said = " ".join(cell for cell in (rule.network or "*", rule.from_area, rule.from_timeframe) if cell)
+            cells = rule.network or "*", rule.from_area, rule.to_area, rule.from_timeframe
+            said = " ".join(cell for cell in cells if cell)
             yield Note(f"{path}:{rule.line}", not column, f"{said} → {rule.product}", *why)
 
     def products(self, route: str, stop: str, now: datetime, table: ClassTable | None) -> Iterator[Note]:

@@ -47,6 +47,11 @@ class LineStops:
                 return found
         return ()
 
+    def number(self, route: str, direction: int, vehicle: str, stop: str, day: date) -> int:
+        """The number of a stop on its line, the first where it is passed twice; 0 when it is not of the line."""
+        stops = self.of(route, direction, vehicle, day) if stop else ()
+        return stops.index(stop) + 1 if stop in stops else 0
+
     def stop(self, stops: tuple[str, ...], number: int | None, place: Place | None) -> str:
         """The stop_id for the number that was told, else for the place; "" when neither tells one of `stops`."""
         if number is not None and 0 < number <= len(stops) and stops[number - 1]:

@@ -10,6 +10,7 @@ from tariffs.faults import Fault, Findings
 from tariffs.money import yuan_en, yuan_zh
 from tariffs.pack import Pack
 from tariffs.tables import edition_places
+from tariffs.tapout import FILE as TAPOUT
 from tariffs.terms import Terms
 from tariffs.toml import TomlFile
 
@@ -113,9 +114,9 @@ def _class(findings: Findings, line: int, pack: Pack, name: str, day: date, term
 
 
 def _stops(findings: Findings, pack: Pack) -> None:
-    """Lines whose fare depends on the boarding stop, and on which no device can tell it."""
-    feed = pack.tables.editions[-1].engine.feed
-    of_stops = {rule.network for rule in feed.leg_rules if rule.from_area}
+    """Lines whose fare depends on stops, and on which no device can tell them."""
+    tables = pack.tables.editions[-1]
+    of_stops = {rule.network for rule in tables.engine.feed.leg_rules if rule.from_area or rule.to_area}
     listed = {route for route, _direction, _vehicle in pack.line_stops.lines}
     for route, network in sorted(pack.routes.items()):
         if route not in listed and of_stops & {network, ANY}:
@@ -124,8 +125,8 @@ def _stops(findings: Findings, pack: Pack) -> None:
                 0,
                 "route_id",
                 route,
-                "票价随上车站而定，但 stops.toml 中没有此线路",
-                "its fares depend on the boarding stop, but stops.toml does not have it",
+                "票价随站点而定，但 stops.toml 中没有此线路",
+                "its fares depend on the stop, but stops.toml does not have it",
             )
 
 
@@ -164,6 +165,11 @@ def _unused(files: Mapping[str, bytes]) -> list[Fault]:
     sold = _column(files, "fare_leg_rules.txt", "fare_product_id") | _column(
         files, "fare_transfer_rules.txt", "fare_product_id"
     )
+    sold |= {
+        maximum["value"]
+        for table in TomlFile(files, TAPOUT, Findings()).values.get("networks", ())
+        if isinstance(maximum := table.get("maximum"), dict)
+    }
     for row in read_sheet(files, "fare_products.txt", Findings(), (), ("fare_product_id",)).rows:
         if row["fare_product_id"] not in sold:
             findings.add(

@@ -22,6 +22,7 @@ from tariffs.faults import Findings
 from tariffs.limits import AMOUNT_MAX_FEN, EDITIONS_MAX, PRICES_MAX
 from tariffs.money import yuan_text
 from tariffs.rules import ClassTable, VisitorTable
+from tariffs.tapout import Maxima, read_maxima
 from tariffs.terms import Price, Repeat, Terms
 
 T = TypeVar("T", ClassTable, VisitorTable)
@@ -42,17 +43,22 @@ NEEDED = ("agency.txt", "routes.txt", "fare_products.txt", "fare_leg_rules.txt")
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """One edition. `cash`: product to cash fare. `flat`: no fare depends on a stop or an hour."""
+    """One edition. `cash`: product to cash fare. `flat`: no fare at boarding depends on a stop or an hour. `maxima`:
+    the networks that are paid where the ride ends, with their maximum fare, which is what boarding is priced at.
+    """
 
     engine: Engine
     cash: Mapping[str, int]
     flat: bool
+    maxima: Maxima
 
     def boarding(self, line: str, stop: str, now: datetime) -> tuple[LegRule, ...] | None:
         """The rules for a ride that begins on `line` at `stop`, wherever it ends; None for a line that is not known."""
         network = self.engine.feed.routes.get(line)
         if network is None:
             return None
+        if network in self.maxima:
+            return self.maxima[network]
         areas = self.engine.legs.areas(stop)
         return self.engine.legs.match(Travel(frozenset((network,)), areas, NO_AREA, now, None))
 
@@ -63,6 +69,14 @@ class Tables:
             return None if network is None else terms.prices.get(network)
         rules = self.boarding(line, stop, now)
         return None if rules is None else price(terms, self.cash, rules)
+
+    def section(self, terms: Terms, line: str, stops: tuple[str, str], began: datetime, now: datetime) -> Price | None:
+        """What a ride from one stop to another costs on these terms; None when the fare is not known."""
+        legs, network = self.engine.legs, self.engine.feed.routes.get(line)
+        if network is None:
+            return None
+        start, end = map(legs.areas, stops)
+        return price(terms, self.cash, legs.match(Travel(frozenset((network,)), start, end, began, now)))
 
 
 def edition_places(files: Collection[str]) -> dict[date, dict[str, str]]:
@@ -99,9 +113,12 @@ def open_editions(files: Mapping[str, bytes], findings: Findings) -> dict[date, 
     opened: dict[date, Tables] = {}
     for day, places in editions.items():
         told = Findings()
-        feed = read_feed({file: files[place] for file, place in places.items()}, told)
-        doubts = tuple((places[file], line, source) for file, line, source in feed.unverified)
-        opened[day] = _open(replace(feed, unverified=doubts), told)
+        own = {file: files[place] for file, place in places.items()}
+        feed = read_feed(own, told)
+        cash = cash_fares(feed)
+        maxima, more = read_maxima(own, feed, cash, told)
+        doubts = tuple((places[file], line, source) for file, line, source in (*feed.unverified, *more))
+        opened[day] = _open(replace(feed, unverified=doubts), cash, maxima, told)
         findings.take(told, places)
     return opened
 
@@ -111,23 +128,24 @@ def unverified(editions: Mapping[date, Tables]) -> tuple[tuple[str, int, str], .
     return tuple(dict.fromkeys(place for day in sorted(editions) for place in editions[day].engine.feed.unverified))
 
 
-def _open(feed: Feed, findings: Findings) -> Tables:
+def _open(feed: Feed, cash: Mapping[str, int], maxima: Maxima, findings: Findings) -> Tables:
     """Make a feed ready, and check that a validator can price by it unless it is faulty as it is."""
-    flat = not any(rule.from_area or rule.from_timeframe for rule in feed.leg_rules)
-    tables = Tables(Engine(feed, AS_TAPPED), cash_fares(feed), flat)
+    at_boarding = [rule for rule in feed.leg_rules if rule.network not in maxima]
+    flat = not any(rule.from_area or rule.from_timeframe for rule in at_boarding)
+    tables = Tables(Engine(feed, AS_TAPPED), cash, flat, maxima)
     if not findings.count:
-        _check_products(feed, findings)
-        _check_rules(feed, findings)
+        _check_products(feed, maxima, findings)
+        _check_rules(feed, at_boarding, findings)
         _check_cash(tables, findings)
     return tables
 
 
-def _check_rules(feed: Feed, findings: Findings) -> None:
+def _check_rules(feed: Feed, at_boarding: list[LegRule], findings: Findings) -> None:
     """A tap at boarding knows neither where and when its ride ends nor which ride comes next."""
     if feed.join_rules:
         zh, en = "上车刷卡无法把两段并为一段", "a tap at boarding cannot make two legs one"
         findings.add("fare_leg_join_rules.txt", 2, "", "", zh, en)
-    for leg in feed.leg_rules:
+    for leg in at_boarding:
         for column, value in (("to_area_id", leg.to_area), ("to_timeframe_group_id", leg.to_timeframe)):
             if value:
                 zh, en = "上车刷卡时不知道下车站和时间", "a tap at boarding does not know where and when the ride ends"
@@ -152,9 +170,9 @@ def _check_cash(tables: Tables, findings: Findings) -> None:
             findings.add("fare_products.txt", 0, "fare_media_id", network, zh, en)
 
 
-def _check_products(feed: Feed, findings: Findings) -> None:
+def _check_products(feed: Feed, maxima: Maxima, findings: Findings) -> None:
     """A purse holds yuan, gives nothing back, and a fare of 1,000 yuan is a slip of the pen."""
-    legs = {rule.product for rule in feed.leg_rules}
+    legs = {rule.product for rules in (feed.leg_rules, *maxima.values()) for rule in rules}
     for row in (row for rows in feed.products.values() for row in rows):
         place = ("fare_products.txt", row.line)
         if row.currency != "CNY":
@@ -173,7 +191,10 @@ def _by_network(tables: Tables) -> dict[str, tuple[LegRule, ...]]:
     """The rules of a ride that says nothing but its network."""
     match = tables.engine.legs.match
     networks = {"", *tables.engine.feed.routes.values()}
-    return {network: match(Travel(frozenset((network,)), NO_AREA, NO_AREA, None, None)) for network in networks}
+    return {
+        network: tables.maxima.get(network) or match(Travel(frozenset((network,)), NO_AREA, NO_AREA, None, None))
+        for network in networks
+    }
 
 
 def price_terms(
@@ -222,7 +243,7 @@ def _local(table: ClassTable, tables: Tables, by_network: Matched) -> Terms:
         taps_max=table.taps_max,
         transfers=table.transfers,
         always_composite=False,
-        keeps_record=bool(feed.transfer_rules) or table.repeat is not Repeat.GROUP,
+        keeps_record=bool(feed.transfer_rules or tables.maxima) or table.repeat is not Repeat.GROUP,
         expired_as=table.expired_as,
         usual=feed.categories.get(table.category, True),
         rate_percent=None,

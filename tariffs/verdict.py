@@ -21,6 +21,9 @@ class Reason(StrEnum):
     INTEROP = "interop"
     PASS = "pass"
     CAPPED = "capped"
+    TAP_IN = "tap_in"
+    TAP_OUT = "tap_out"
+    TAP_OUT_MISSED = "tap_out_missed"
     # admitted, nothing written on the card
     HEALED = "healed"
     REPEATED_TAP = "repeated_tap"
@@ -67,7 +70,9 @@ class Charge(Struct, frozen=True):
 
     `composite`: type 09 with the record, else type 06. `cash_fare_fen` is what the ride costs in cash.
     `product`: the fare product's id. `why`: the steps in words that a screen can show, in Chinese
-    and in English. `low_balance_fen`: warn when the balance after the debit is below it.
+    and in English. `owed_fen`: the part of the amount that is for an earlier ride without a tap-out. `reserve_fen`: the
+    balance must cover it as well, nothing of it is taken.
+    `low_balance_fen`: warn when the balance after the debit is below it.
     """
 
     amount_fen: int
@@ -81,6 +86,8 @@ class Charge(Struct, frozen=True):
     why: tuple[tuple[str, str], ...] = ()
     use: Use | None = None
     held: Pass | None = None
+    owed_fen: int = 0
+    reserve_fen: int = 0
 
 
 class Admit(Struct, frozen=True):

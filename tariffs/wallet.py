@@ -14,6 +14,9 @@ class LastRide(Struct, frozen=True):
     `first_boarded_at` opens the transfer window: the boarding that was last paid outside a transfer.
     `taps` counts the taps of this card in this ride (same vehicle, same trip), the first one included.
     `transfers` counts the boardings since `first_boarded_at`. `leg_group` names the paid leg's group (GTFS).
+
+    A ride that is paid where it ends: `on` from boarding to alighting, `held_fen` what it costs at most, `station` and
+    `left_station` the numbers of its stops on the line (0: not known), `left_at` when it ended.
     """
 
     line: str
@@ -25,6 +28,11 @@ class LastRide(Struct, frozen=True):
     transfers: int
     amount_fen: int
     leg_group: str = ""
+    on: bool = False
+    held_fen: int = 0
+    station: int = 0
+    left_station: int = 0
+    left_at: datetime | None = None
 
 
 class Wallet(Struct, frozen=True):
@@ -36,8 +44,8 @@ class Wallet(Struct, frozen=True):
     `composite`: the application can take a composite purchase. `simple`: it can take a simple one. `start` and `end`:
     the application's first and last valid day. `class_end`: the last day on which the class's concession holds, None
     when the card bears no such date of its own. `last_ride`: None when the chip has none or it could not be made out.
-    `use`: what caps count, None when neither the card nor the day's record tells it; then no cap holds. `passes`: those
-    on the card.
+    `rides_on`: the application can remember a ride that is not paid yet. `use`: what caps count, None when neither the
+    card nor the day's record tells it; then no cap holds. `passes`: those on the card.
     """
 
     number: str
@@ -55,6 +63,7 @@ class Wallet(Struct, frozen=True):
     hot_level: int | None
     last_ride: LastRide | None
     class_end: date | None = None
+    rides_on: bool = False
     use: Use | None = None
     passes: tuple[Pass, ...] = ()
 

@@ -248,6 +248,7 @@ class Tap:
             lambda opened: translate.compose(purse, charge, self.desk.psam.number, opened),
             memory.seen,
             memory.counter_floor,
+            charge.reserve_fen,
         )
 
         def as_held(draft: Draft) -> Held:

@@ -3,7 +3,7 @@
 The one file that knows both rooms. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -19,6 +19,9 @@ from tariffs.wallet import LastRide, Wallet
 
 WHEN = "%Y%m%d%H%M%S"
 CONCESSIONS = ("student", "senior", "senior_free", "love")
+ON, OFF = "01", "02"
+"""The state of a ride in a T-Union trip record (docs/cards.md)."""
+
 RIDE_MEMBERS = ("line", "direction", "vehicle", "boarded_at")
 
 
@@ -44,6 +47,7 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
         application_locked=purse.locked,
         hot_level=hot_level,
         last_ride=last_ride(purse),
+        rides_on=profile.rides_on,
         class_end=purse.fact("class_end") if class_ in CONCESSIONS else None,
     )
 
@@ -73,7 +77,15 @@ def last_ride(purse: Purse) -> LastRide | None:
         transfers=values.get("transfers", 0),
         amount_fen=values.get("amount") or 0,
         leg_group=values.get("leg_group") or "",
+        on=values.get("state") == ON and values.get("board_org") in _own(purse),
+        held_fen=values.get("marked_fare") or 0,
+        station=values.get("board_station") or 0,
     )
+
+
+def _own(purse: Purse) -> set[str]:
+    """The organisations that this terminal writes as: a ride that began with another is another's to end."""
+    return {cache.fixed["board_org"] for cache in purse.profile.caches if "board_org" in cache.fixed}
 
 
 def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[bytes, ...]:
@@ -84,6 +96,7 @@ def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[by
         "direction": ride.direction,
         "vehicle": ride.vehicle,
         "boarded_at": ride.boarded_at,
+        "written_at": ride.left_at or ride.boarded_at,
         "first_boarded_at": ride.first_boarded_at,
         "taps": ride.taps,
         "transfers": ride.transfers,
@@ -91,6 +104,7 @@ def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[by
         "amount": charge.amount_fen,
         "balance_after": opened.balance_fen - charge.amount_fen,
         "marked_fare": charge.cash_fare_fen,
+        "state": OFF,
         "psam": psam,
         "terminal": psam.zfill(16),
     }
@@ -99,8 +113,30 @@ def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[by
         before = purse.files.get(cache.proof, {})
         if ("line", "number") in cache.layout.forms:  # a shared record has digits only: K1 is written as 1
             common["line"] = "".join(filter(str.isdigit, ride.line))[-4:]
-        records.append(cache.layout.build({**before, **common, **cache.fixed}))
+        whole = _whole_ride(charge, common, cache.fixed) if ("state", "hex") in cache.layout.forms else {}
+        records.append(cache.layout.build({**before, **common, **whole, **cache.fixed}))
     return tuple(records)
+
+
+def _whole_ride(charge: Charge, common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record of a ride's two ends says beyond `common`, where the ride is paid at its end."""
+    ride = charge.ride
+    values: dict[str, Any] = {"amount": ride.amount_fen, "board_station": ride.station}
+    if not ride.on and ride.left_at is None:
+        return values
+    ends = {
+        "alight_line": common["line"],
+        "alight_station": ride.left_station,
+        "alight_vehicle": ride.vehicle,
+        "alight_terminal": common["terminal"],
+        "alighted_at": ride.left_at,
+        "alight_city": own.get("board_city"),
+        "alight_org": own.get("board_org"),
+        "alight_operator": common.get("operator"),
+    }
+    if ride.on:
+        ends = dict.fromkeys(ends)
+    return values | ends | {"state": ON if ride.on else OFF, "marked_fare": ride.held_fen}
 
 
 def unfit(pack: Pack, profiles: Sequence[Profile]) -> list[str]:

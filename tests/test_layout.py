@@ -63,7 +63,7 @@ def test_the_published_travel_sample_reads_as_published() -> None:
     raw = "0400003000890003400108001900300000000001F400000E0120241229141740100001011000FFFFFFFF000000000000"
     values = travel.parse(bytes.fromhex(raw))
     assert values["type"] == "04" and values["amount"] == 500 and values["balance_after"] == 3585
-    assert values["boarded_at"] == datetime(2024, 12, 29, 14, 17, 40)
+    assert values["written_at"] == datetime(2024, 12, 29, 14, 17, 40)
 
 
 @given(st.binary(max_size=64))

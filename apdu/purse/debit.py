@@ -32,7 +32,8 @@ class Order(Struct, frozen=True):
     """What to take and what to write. `when` YYYYMMDDhhmmss, local.
 
     `compose` makes the records to cache, one for each of the profile's caches, once INIT has told the balance.
-    `seen`: (random, counter) of earlier INITs of this card here; a repeated pair is a replayed card.
+    `reserve_fen`: the balance must
+    cover it as well. `seen`: (random, counter) of earlier INITs of this card here; a repeated pair is a replayed card.
     `counter_floor`: the counter must not be below it (one more than the card's last debit that this device saw).
     """
 
@@ -44,6 +45,7 @@ class Order(Struct, frozen=True):
     compose: Callable[[Opened], tuple[bytes, ...]]
     seen: frozenset[tuple[str, int]] = frozenset()
     counter_floor: int = 0
+    reserve_fen: int = 0
 
 
 class Draft(Struct, frozen=True):
@@ -106,7 +108,7 @@ def debit(order: Order) -> Script[Receipt | Declined]:
     opened = yield from init(purse, psam, order.amount_fen, order.type, *POOR)
     if isinstance(opened, int):
         return Declined("poor", (yield from balance()))
-    if opened.balance_fen < order.amount_fen:  # an overdraft has no place in the issuer's files
+    if opened.balance_fen < order.amount_fen + order.reserve_fen:  # an overdraft has no place in the issuer's files
         return Declined("poor", opened.balance_fen)
     if (opened.random.hex().upper(), opened.counter) in order.seen or opened.counter < order.counter_floor:
         return Declined("replayed", opened.balance_fen)

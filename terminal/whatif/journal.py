@@ -56,6 +56,7 @@ def _tapped(row: Row, held: Held, profile: Profile, began: Mapping[str, datetime
         application_locked=False,
         hot_level=None,
         last_ride=None,
+        rides_on=profile.rides_on,
     )
     trip, stop = service.trip, service.stop or ""
     ask = Ride(service.line, service.direction, service.vehicle, trip, began.get(trip), stop)

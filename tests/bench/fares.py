@@ -20,6 +20,8 @@ from tests import fare_oracle
 from tests.bench.figures import Figure, median, p99
 from tests.test_fare_cases import feed_files
 from tests.test_pack import pack_files
+from tests.test_tapout import PACK as AT_END
+from tests.test_tapout import VISITOR, ask, tap
 from tests.test_transfers import CARD, NOW, RIDE, boarded
 
 ROUNDS = 2000
@@ -45,6 +47,11 @@ def decisions(pack: Pack) -> Iterator[Figure]:
         ("second tap, student", replace(CARD, card_class="student", last_ride=again)),
     ):
         times = timed(partial(decide, card, RIDE, NOW, pack))
+        yield Figure(f"decide(): {name}", median(times), "us", DECISION_US, p99(times))
+    _, on = tap(VISITOR, ask())
+    missed = ask(vehicle="BUS2")
+    for name, card, where in (("tap-in", VISITOR, ask()), ("tap-out", on, ask("S3")), ("tap-out missed", on, missed)):
+        times = timed(partial(decide, card, where, NOW + timedelta(minutes=9), AT_END))
         yield Figure(f"decide(): {name}", median(times), "us", DECISION_US, p99(times))
 
 
