@@ -61,7 +61,7 @@ GERMANY = policy(
     "item.first.fixed category=nursing = 10",
     "basic.withheld care=21* = 10",
     "basic.withheld.per = day",
-    "basic.withheld.year = 280",
+    "basic.withheld.most = 280",
     "ceiling.income = 0.02",
     "ceiling.income chronic=yes = 0.01",
     "ceiling.counts = preself own withheld",
@@ -130,13 +130,37 @@ def test_france_the_supplement_pays_the_share_but_not_the_two_euro_of_a_visit() 
     law = policy(
         "basic.ratio = 0.7",
         "basic.withheld care=11 = 2",
-        "basic.withheld.year = 50",
+        "basic.withheld.most = 50",
+        "item.direct category=full = 0.65",
+        "item.direct category=minor = 0.15",
         "supplement.base = dedc own",
         "supplement.ratio = 1",
         layers=BASIC + LAYER.format(name="supplement", field="oth_pay", code="M"),
     )
     found = bill(law, ["30"], facts={"care": "11"})
     assert (found["hifp_pay"], found["oth_pay"], found["psn_part_amt"]) == ("19.00", "9.00", "2.00")
+    pharmacy: list[Document | str] = [
+        {"pric": price, "chrgitm_lv": "A", "med_chrgitm_type": kind}
+        for price, kind in (("10", "full"), ("20", "minor"))
+    ]
+    # 10 × 65 % and 20 × 15 %, the rest from the supplement.
+    found = bill(law, pharmacy)
+    assert (found["hifp_pay"], found["oth_pay"], found["psn_part_amt"]) == ("9.50", "20.50", "0.00")
+
+
+def test_estonia_a_fee_a_day_for_at_most_ten_days_of_each_stay() -> None:
+    law = policy("basic.ratio = 1", "basic.withheld = 2.50", "basic.withheld.per = day", "basic.withheld.most = 25",
+                 "basic.withheld.period = stay", toml=TOML.replace("CNY", "EUR"))  # fmt: skip
+    first = bill(law, ["900"], days=8, stay="S1")
+    second = bill(law, ["900"], days=8, stay="S1", entitlement=after(first))
+    other = bill(law, ["900"], days=12, stay="S2", entitlement=after(first, second))
+    assert [one["psn_part_amt"] for one in (first, second, other)] == ["20.00", "5.00", "25.00"]
+
+
+def test_kuwait_counts_in_thousandths() -> None:
+    law = policy("basic.own = 0.15", "basic.cap = 20.125", toml=TOML.replace("CNY", "KWD"), decimals=3)
+    found = [bill(law, [amount]) for amount in ("10.005", "30")]
+    assert [(one["hifp_pay"], one["psn_part_amt"]) for one in found] == [("8.504", "1.501"), ("20.125", "9.875")]
 
 
 def test_america_a_deductible_coinsurance_an_out_of_pocket_most_and_office_visits_beside_them() -> None:

@@ -233,6 +233,24 @@ def test_the_command_answers_each_line_and_fails_when_one_was_refused() -> None:
     assert run("settle", "--policy", "builtin:jiaxing-demo", given=json.dumps(good))[0] == 0
 
 
+def test_whatever_a_line_holds_is_answered_in_its_place_and_the_run_goes_on() -> None:
+    good = b'{"id": "ok", "date": "2025-12-31", "facts": {"scheme": "310", "person": "11", "care": "11", "level": 3},'
+    good += b'"lines": [{"pric": "1", "chrgitm_lv": "A"}]}'
+    wrong = [
+        b"{no", b"\xff\xfe", b"[]", b"null", b"9" * 5_000, b"[" * 100_000, b'{"id": NaN}', b'{"id": "c", "id": "d"}',
+        b'{"id": "c", "date": "2025-02-29", "lines": [7]}', good.replace(b'"1"', b'"-1"'), good.replace(b'"1"', b"1e5"),
+        good.replace(b'"ok"', b'"\\ud800"'), good.replace(b'{"pric": "1", "chrgitm_lv": "A"}', b""),
+        good.replace(b'"310"', b'"nowhere"'), b'{"id": "' + b"x" * 1_100_000 + b'"}',
+    ]  # fmt: skip
+    lines = [line for bad in wrong for line in (bad, good)]
+    result = CliRunner().invoke(main, ["copay", "settle", "--policy", "builtin:jiaxing-demo"], input=b"\n".join(lines))
+    answers = [json.loads(line) for line in result.output.splitlines()]
+    assert result.exit_code == 1 and len(answers) == len(lines)
+    assert all(answer["medfee_sumamt"] == "1.00" for answer in answers[1::2])
+    for number, answer in enumerate(answers[::2]):
+        assert answer["claim"] == 2 * number + 1 and all(fault["zh"] and fault["en"] for fault in answer["faults"])
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_an_explanation_names_every_value_with_its_document_and_says_that_it_is_unverified(language: str) -> None:
     [case] = [json.loads(line) for line in (load_cases()) if '"JX-14"' in line]

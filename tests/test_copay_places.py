@@ -235,7 +235,7 @@ ROWS_AND_RESULTS: list[tuple[str, list[str], Document, Document]] = [
     ),
     (
         "a fixed amount a visit is kept back, up to a sum a year",
-        ["basic.ratio = 0.7", "basic.withheld = 2", "basic.withheld.year = 50"],
+        ["basic.ratio = 0.7", "basic.withheld = 2", "basic.withheld.most = 50"],
         {"lines": ["100"], "entitlement": had(basic__withheld="2025 49")},
         {"hifp_pay": "69.00"},
     ),

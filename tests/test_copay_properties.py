@@ -138,6 +138,14 @@ def test_a_higher_ratio_never_raises_what_the_patient_pays(
     assert after <= before + slack
 
 
+@given(rules(), amounts, amounts, entitlements)
+def test_a_line_written_as_two_changes_no_sum(rows: list[str], one: int, other: int, entitlement: Entitlement) -> None:
+    law = made(rows)
+    whole, halves = (settle(claim, entitlement, law) for claim in (in_scope(one + other), in_scope(one, other)))
+    assert [getattr(whole, name) for name in MONEY] == [getattr(halves, name) for name in MONEY]
+    assert whole.counted == halves.counted
+
+
 @given(rules(plain=True), amounts, amounts)
 def test_two_claims_on_one_day_come_to_what_one_would_up_to_rounding(rows: list[str], one: int, other: int) -> None:
     law, fresh = made(rows), Entitlement()

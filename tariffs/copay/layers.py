@@ -101,12 +101,12 @@ def _times(books: Books, per: str) -> int:
 
 
 def _withheld(terms: LayerTerms, books: Books, fund: int) -> int:
-    """A fixed amount kept back from what the fund pays, up to a sum a year."""
+    """A fixed amount kept back from what the fund pays, up to a sum a period."""
     assert terms.withheld is not None
-    key = books.key(f"{terms.account}.withheld", "year")
+    key = books.key(f"{terms.account}.withheld", terms.withheld_period)
     amount = min(fund, terms.withheld * _times(books, terms.withheld_per))
-    if terms.withheld_year is not None:
-        amount = min(amount, max(0, terms.withheld_year - books.so_far(key)))
+    if terms.withheld_most is not None:
+        amount = min(amount, max(0, terms.withheld_most - books.so_far(key)))
     books.count(key, amount)
     return amount
 

@@ -41,7 +41,8 @@ class LayerTerms(Struct, frozen=True):
     fixed_per: str
     withheld: int | None
     withheld_per: str
-    withheld_year: int | None
+    withheld_most: int | None
+    withheld_period: str
     deductible: int | None
     mode: str
     by_base: bool
@@ -133,7 +134,8 @@ def _layer_terms(scene: Scene, layer: Layer) -> LayerTerms:
         fixed_per=word("fixed.per", "visit"),
         withheld=amount("withheld"),
         withheld_per=word("withheld.per", "visit"),
-        withheld_year=amount("withheld.year"),
+        withheld_most=amount("withheld.most"),
+        withheld_period=word("withheld.period", "year"),
         deductible=standard,
         mode=word("deductible.mode", "year"),
         by_base=word("deductible.counts", "taken") == "base",
@@ -143,7 +145,7 @@ def _layer_terms(scene: Scene, layer: Layer) -> LayerTerms:
         cap_period=word("cap.period", word("period", "year")),
         cap_visit=amount("cap.visit"),
         rows_fixed=rows("fixed", "fixed.per"),
-        rows_withheld=rows("withheld", "withheld.per", "withheld.year"),
+        rows_withheld=rows("withheld", "withheld.per", "withheld.most", "withheld.period"),
         rows_deductible=rows("deductible", "deductible.mode", "deductible.factor", "deductible.reduction"),
         rows_cap=rows("cap", "cap.visit", "cap.kind", "cap.period"),
     )

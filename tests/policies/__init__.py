@@ -128,12 +128,7 @@ def _row(row: str, currency: str) -> bytes:
     span, _, known = days.partition(" ")
     first, _, last = (span or "2000-01-01").partition("..")
     word = parameter.rpartition(".")[2]
-    if word == "counts" and "deductible" in parameter:
-        unit = "word"
-    elif word in ("year", "visit"):
-        unit = "CNY"
-    else:
-        unit = UNITS.get(word, "word")
+    unit = "word" if word == "counts" and "deductible" in parameter else UNITS.get(word, "word")
     if unit == "CNY":
         unit = currency
     return f"{parameter},{when},{value.strip()},{unit},{first},{last},{known or first},test,,no\n".encode()
