@@ -144,7 +144,8 @@ def _settled(
     if extras is not NO_EXTRAS and terms.id and fen:
         network = fares.engine.feed.routes.get(ride.line or tables.unattributed_route, "")
         held = paying_pass(extras, wallet.passes, terms.id, network, today)
-        cut = 0 if held else discounted(extras, fen, terms.id, use is not None and use.day_rides == 0, ride.boarded_at)
+        first = _is_first(wallet.last_ride, today) if use is None else use.day_rides == 0
+        cut = 0 if held else discounted(extras, fen, terms.id, first, ride.boarded_at)
         if cut < fen and held is None:
             why += ((f"优惠 {yuan_zh(cut)}", f"discount: {yuan_en(cut)}"),)
         most = cut if use is None else capped(extras, cut, terms.id, use)
@@ -214,6 +215,11 @@ def _is_this_ride(healed: SettledRide, ask: Ride, now: datetime, tables: Pack) -
         return False
     passed = now - healed.boarded_at.replace(tzinfo=None)
     return passed <= tables.healed_window and (bool(ask.trip) or -passed <= tables.clock_tolerance)
+
+
+def _is_first(last: LastRide | None, today: date) -> bool:
+    """Whether the card's record shows that its last ride was on an earlier day. A blank record shows nothing."""
+    return last is not None and last.boarded_at.date() < today
 
 
 def _leaves(last: LastRide | None, ask: Ride, tables: Pack) -> bool:

@@ -80,11 +80,10 @@ class Extras:
     unverified: tuple[tuple[str, int, str], ...] = ()
 
     @property
-    def counting(self) -> bool:
-        """Whether any rule depends on the rides that came before."""
-        return bool(self.caps) or any(
-            discount.first_ride for dated in self.discounts.values() for discount in dated.editions
-        )
+    def first_ride_classes(self) -> frozenset[str]:
+        """The classes with a first-ride discount on any day: their cards' records tell which ride is the first."""
+        discounts = (discount for dated in self.discounts.values() for discount in dated.editions)
+        return frozenset(name for discount in discounts if discount.first_ride for name in discount.classes)
 
 
 NO_EXTRAS = Extras({}, {}, {})

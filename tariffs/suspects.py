@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 from tariffs.dated import Dated
+from tariffs.extras import FILE as DISCOUNTS
 from tariffs.fares.feed import ANY
 from tariffs.fares.sheet import read_sheet
 from tariffs.faults import Fault, Findings
@@ -38,6 +39,7 @@ def suspects(files: Mapping[str, bytes], pack: Pack) -> list[Fault]:
         _editions(findings, "pack.toml", _places(pack_file, "visitors", name), pack, name, editions)
     _allow_list(findings, pack_file, pack)
     _stops(findings, pack)
+    _beyond_cards(findings, TomlFile(files, DISCOUNTS, Findings()))
     told: set[tuple[str, int, str]] = set()
     for edition in edition_places(files).values():
         for fault in _unused({file: files[place] for file, place in edition.items()}):
@@ -111,6 +113,22 @@ def _class(findings: Findings, line: int, pack: Pack, name: str, day: date, term
         findings.add(
             "classes.toml", line, "transfers", "true", "没有任何换乘规则", "there is no transfer rule that it could use"
         )
+
+
+def _beyond_cards(findings: Findings, file: TomlFile) -> None:
+    """Caps and passes: no card family has a known place for the rides so far, nor for a pass; one vehicle's own record
+    of the day is not the rider's day.
+    """
+    for header in ("caps", "passes"):
+        for nth, table in enumerate(file.values.get(header, ())):
+            findings.add(
+                DISCOUNTS,
+                file.lines.get((header, nth, "id"), 0),
+                f"{header}.id",
+                table.get("id", ""),
+                "没有任何卡种能记录它所需的数据：设备上不起作用，乘客付原价",
+                "no card family can hold what it needs: on a device it never holds, and the rider pays the fare",
+            )
 
 
 def _stops(findings: Findings, pack: Pack) -> None:

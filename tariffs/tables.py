@@ -201,9 +201,13 @@ def price_terms(
     editions: Mapping[date, Tables],
     classes: tuple[ClassTable, ...],
     visitors: tuple[VisitorTable, ...],
+    recorded: Collection[str],
     findings: Findings,
 ) -> tuple[dict[str, Dated[Terms]], dict[str, Dated[Terms]]]:
-    """The terms of local classes and of visitors, priced; a new edition of either side makes new terms."""
+    """The terms of local classes and of visitors, priced; a new edition of either side makes new terms.
+
+    `recorded`: classes whose cards must keep each ride, because another rule asks for it.
+    """
     matched = {day: _by_network(tables) for day, tables in editions.items()}
     work = sum(len(rules) for found in matched.values() for rules in found.values()) * (len(classes) + len(visitors))
     if work > PRICES_MAX:
@@ -211,7 +215,7 @@ def price_terms(
         en = f"matches of rules and networks, times classes, are more than {PRICES_MAX}"
         findings.add("fare_leg_rules.txt", 0, "", work, zh, en)
         return {}, {}
-    local = _by_day(classes, editions, lambda table, day: _local(table, editions[day], matched[day]))
+    local = _by_day(classes, editions, lambda table, day: _local(table, editions[day], matched[day], recorded))
     visiting = _by_day(visitors, editions, lambda table, day: _visiting(table, editions[day], matched[day]))
     return local, visiting
 
@@ -233,8 +237,9 @@ def _by_day(
     return found
 
 
-def _local(table: ClassTable, tables: Tables, by_network: Matched) -> Terms:
+def _local(table: ClassTable, tables: Tables, by_network: Matched, recorded: Collection[str]) -> Terms:
     feed = tables.engine.feed
+    asked = bool(feed.transfer_rules or tables.maxima) or table.id in recorded
     terms = Terms(
         id=table.id,
         name_zh=table.name_zh,
@@ -243,7 +248,7 @@ def _local(table: ClassTable, tables: Tables, by_network: Matched) -> Terms:
         taps_max=table.taps_max,
         transfers=table.transfers,
         always_composite=False,
-        keeps_record=bool(feed.transfer_rules or tables.maxima) or table.repeat is not Repeat.GROUP,
+        keeps_record=asked or table.repeat is not Repeat.GROUP,
         expired_as=table.expired_as,
         usual=feed.categories.get(table.category, True),
         rate_percent=None,

@@ -1,6 +1,7 @@
 """Discounts, caps and passes: what the other rides of a card change, from what the card or the day's record says."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,12 @@ from tariffs.decide import decide
 from tariffs.extras import Rounding, rounded
 from tariffs.faults import PackFaults
 from tariffs.pack import Pack, parse_pack
+from tariffs.suspects import suspects
 from tariffs.use import Pass, Use
 from tariffs.verdict import Charge, Reason
-from tariffs.wallet import Wallet
+from tariffs.wallet import LastRide, Wallet
 from terminal.whatif.replay import Tapped, paid, replay
+from tests.bus import Bus, card, paid_fen
 from tests.test_pack import pack_files
 from tests.test_transfers import CARD, CHINA
 
@@ -172,3 +175,35 @@ def test_a_replay_knows_the_rides_of_its_day_and_shows_what_a_cap_would_do() -> 
         for number, at in enumerate(HOURS)
     ]
     assert [paid(verdict) for verdict in replay(taps, pack(DAY_CAP))] == [100, 100, 50, 0]
+
+
+@pytest.mark.parametrize(("ago", "fen"), [(timedelta(hours=9, minutes=1), 50), (timedelta(hours=9), 100), (None, 100)])
+def test_the_cards_own_record_tells_the_first_ride_of_the_day(ago: timedelta | None, fen: int) -> None:
+    before = AT.replace(tzinfo=None)
+    last = None if ago is None else LastRide("3", 0, "BUS9", before - ago, before - ago, 1, 0, 100)
+    verdict = ride(pack(FIRST_RIDE), replace(CARD, last_ride=last))
+    assert verdict.amount_fen == fen and verdict.composite, "and it is kept for the next ride"
+
+
+def test_a_ride_ahead_of_our_clock_makes_this_one_no_first_ride() -> None:
+    later = AT.replace(tzinfo=None) + timedelta(days=1)
+    last = LastRide("3", 0, "BUS9", later, later, 1, 0, 100)
+    assert ride(pack(FIRST_RIDE), replace(CARD, last_ride=last)).amount_fen == 100
+
+
+def test_on_a_device_the_second_ride_of_a_day_pays_the_fare_and_the_next_day_the_discount(tmp_path: Path) -> None:
+    bus, rider = Bus(tmp_path), card(1)
+    bus.pack = pack(FIRST_RIDE)
+    fares = []
+    for hours in (1, 2, 22, 1):
+        fares.append(bus.tap(rider).amount_fen)
+        bus.later(hours=hours)
+    assert fares == [100, 100, 100, 50] and paid_fen(rider) == 350
+
+
+def test_the_check_says_of_each_cap_and_pass_that_no_card_can_hold_it() -> None:
+    tables = (DAY_CAP, FIRST_RIDE, MONTH_CAP, CITY_PASS)
+    files = pack_files("jiaxing", discounts__toml=(HEAD + "".join(tables)).encode())
+    told = [fault for fault in suspects(files, parse_pack(files)) if fault.file == "discounts.toml"]
+    assert [fault.value for fault in told] == ["day", "month", "city"]
+    assert all("no card family can hold" in fault.en and fault.line for fault in told)
