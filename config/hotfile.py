@@ -78,7 +78,7 @@ def apply(path: Path, delta_file: Path) -> HotList:
     """
     try:
         delta = hotdelta.parse_delta(read_file(delta_file, HOT_LIST_DELTA_BYTES_MAX))
-        before = open_list(path)
+        before = open_list(path, verified=True)  # damage would show in the checksum of what comes out
         version = hotdelta.version(delta)
         sources = hotdelta.sources(before, delta)
         _replace(path, sources, hotdelta.ranges(delta), version, bytes.fromhex(delta.sha256))
