@@ -223,8 +223,10 @@ def _is_first(last: LastRide | None, today: date) -> bool:
 
 
 def _leaves(last: LastRide | None, ask: Ride, tables: Pack) -> bool:
-    """Whether the card's ride goes on and this is another stop: not its torn boarding again, but its end."""
-    return last is not None and last.on and sections.boarding_stop(ask, last, tables) not in ("", ask.stop)
+    """Whether the card's ride goes on and this is surely another stop: not its torn boarding again, but its end."""
+    if last is None or not last.on or not ask.stop:
+        return False
+    return sections.boarding_stop(ask, last, tables) not in ("", ask.stop)
 
 
 def _is_second_tap(last: LastRide, ask: Ride, now: datetime, tables: Pack) -> bool:

@@ -259,8 +259,9 @@ class Tap:
         except Torn as torn:
             return self._torn(torn, purse, wallet, charge)
         if isinstance(result, Declined):
-            outcome = self._refuse(DECLINED[result.why], f"{charge.amount_fen} fen")
-            return replace(outcome, amount_fen=charge.amount_fen, balance_fen=result.balance_fen)
+            needed = charge.amount_fen + charge.reserve_fen
+            outcome = self._refuse(DECLINED[result.why], f"{needed} fen")
+            return replace(outcome, amount_fen=needed, balance_fen=result.balance_fen)
         return self._close(result, wallet, charge)
 
     def _close(self, receipt: Receipt, wallet: Wallet, charge: Charge) -> Outcome:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -12,7 +12,8 @@ from apdu.virtual.cards import Card
 from tariffs.asks import Ride
 from tariffs.decide import decide
 from tariffs.explain import Explainer
-from tariffs.pack import parse_pack
+from tariffs.faults import PackFaults
+from tariffs.pack import Pack, parse_pack
 from tariffs.suspects import suspects
 from tariffs.verdict import Charge, Reason, Refuse
 from tariffs.wallet import Wallet
@@ -221,7 +222,8 @@ def test_a_ride_that_was_not_ended_is_paid_on_the_next_bus(bus: Bus, tmp_path: P
 
 
 def test_nobody_boards_who_could_not_pay_the_maximum(bus: Bus) -> None:
-    assert bus.tap(visitor(balance_fen=MAXIMUM - 1)).reason is Reason.POOR
+    poor = bus.tap(visitor(balance_fen=MAXIMUM - 1))
+    assert (poor.reason, poor.amount_fen, poor.balance_fen) == (Reason.POOR, MAXIMUM, MAXIMUM - 1)
     assert bus.tap(visitor(2, balance_fen=MAXIMUM)).reason is Reason.TAP_IN
 
 
@@ -237,6 +239,13 @@ def test_a_torn_boarding_is_begun_once_whenever_the_rider_comes_back(bus: Bus, e
             assert again.reason is (Reason.HEALED if executed else Reason.TAP_IN) and paid_fen(rider) == 0
         else:
             assert (again.reason, again.amount_fen) == (Reason.TAP_OUT, 500), "at another stop it is the ride's end"
+
+
+def test_a_torn_boarding_shown_again_where_no_stop_is_known_is_not_taken_for_the_rides_end(bus: Bus) -> None:
+    rider = visitor()
+    bus.tap_torn_at_debit(rider, True)
+    leaves_at(bus, "")
+    assert bus.tap(rider).reason is Reason.HEALED and paid_fen(rider) == 0
 
 
 @pytest.mark.parametrize("executed", [False, True])
@@ -286,6 +295,21 @@ def test_a_fault_is_told_with_its_place(old: str, new: str, where: str, said: st
     assert old in TABLE
     told = [fault.text() for fault in faults_of(files(tapout__toml=TABLE.replace(old, new).encode()))]
     assert any(text.startswith(where) and said in text for text in told), told
+
+
+@given(st.sampled_from(["stops.toml", "tapout.toml"]), st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_and_any_damage_are_a_pack_or_faults(name: str, data: st.DataObject) -> None:
+    whole = bytearray(files()[name])
+    if data.draw(st.booleans()):
+        start = data.draw(st.integers(0, len(whole) - 1))
+        whole[start : start + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=8))
+    else:
+        whole = bytearray(data.draw(st.binary(max_size=80)))
+    try:
+        assert isinstance(parse_pack(files() | {name: bytes(whole)}), Pack)
+    except PackFaults as wrong:
+        assert wrong.faults
 
 
 # What the technician is told
