@@ -1,9 +1,11 @@
 """A ride that is paid where it ends: never more than the maximum, and the maximum only when nobody tapped out."""
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -17,6 +19,7 @@ from tariffs.pack import Pack, parse_pack
 from tariffs.suspects import suspects
 from tariffs.verdict import Charge, Reason, Refuse
 from tariffs.wallet import Wallet
+from terminal.cli import main
 from tests.bus import OTHER_DRIVER, Bus, card, driver, paid_fen, pay_on_another_bus
 from tests.chips import ISSUER_SHANGHAI
 from tests.test_decide import TUNION
@@ -335,3 +338,11 @@ def test_an_explanation_names_the_maximum_and_then_the_rule_of_the_two_stops() -
     assert [(note.where, note.said) for note in rules] == [("fare_leg_rules.txt:6", "suburb A C → sub_500")]
     told = [note.en for step in explainer.explain(CARD, ask(), NOW).steps for note in step.notes]
     assert "this card cannot remember a ride: it pays that when it boards" in told
+
+
+def test_the_command_explains_a_ride_from_stop_to_stop(tmp_path: Path) -> None:
+    for name, raw in files().items():
+        (tmp_path / name).write_bytes(raw)
+    asked = ["fare", "explain", str(tmp_path), "3@8:00", "3@8:30", "--rider", "tunion", "--stop", "S1", "--stop", "S4"]
+    ran = CliRunner().invoke(main, [*asked, "--json"])
+    assert [(tap["reason"], tap["amount_fen"]) for tap in json.loads(ran.stdout)] == [("tap_in", 0), ("tap_out", 500)]

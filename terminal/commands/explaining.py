@@ -76,15 +76,21 @@ def explainer(place: str) -> tuple[Explainer, Pack]:
 
 
 def made_up(
-    pack: Pack, rider: str, stop: str, ends: date | None, taps: Sequence[tuple[str, str, datetime]]
+    pack: Pack, rider: str, stops: Sequence[str], ends: date | None, taps: Sequence[tuple[str, str, datetime]]
 ) -> list[Tapped]:
-    """Taps of a card that does not exist: `taps` as route, vehicle and moment, at least one."""
+    """Taps of a card that does not exist: `taps` as route, vehicle and moment, at least one.
+
+    `stops`: where each is made; the last one, if any, is also that of the taps after it.
+    """
     riders = {one.group: one for one in cast([pack], taps[0][2].date())}
     if rider not in riders:
         fail(f"没有这一类 {rider}；可用 · there is no such rider; there are: {', '.join(riders)}")
-    wallet = replace(riders[rider].wallet, class_end=ends)
+    wallet = riders[rider].wallet
+    wallet = replace(wallet, class_end=ends, rides_on=wallet.scheme == "tunion")
+    places = [*stops, *[stops[-1] if stops else ""] * len(taps)]
     return [
-        Tapped(wallet, Ride(route, 0, vehicle, "", stop=stop), at.replace(tzinfo=CHINA)) for route, vehicle, at in taps
+        Tapped(wallet, Ride(route, 0, vehicle, "", stop=stop), at.replace(tzinfo=CHINA))
+        for (route, vehicle, at), stop in zip(taps, places, strict=False)
     ]
 
 

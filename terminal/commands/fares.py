@@ -72,7 +72,7 @@ def fare_quote(feed: str, options: tuple[str, ...], quiet: bool) -> None:
 @click.option(
     "--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Day of the taps.  [default: the pack's first day]"
 )
-@click.option("--stop", default="", help="GTFS stop at which the taps are made, where the fare depends on it.")
+@click.option("--stop", "stops", multiple=True, help="GTFS stop of the taps; given again, of each in its order.")
 @click.option("--concession-ends", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the card's concession.")
 @click.option("--journal", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Explain real taps …")
 @click.option("--card", help="… of this card (20 digits) in the journal.")
@@ -84,7 +84,7 @@ def fare_explain(
     taps: tuple[str, ...],
     rider: str,
     day: datetime | None,
-    stop: str,
+    stops: tuple[str, ...],
     concession_ends: datetime | None,
     journal: Path | None,
     card: str | None,
@@ -108,7 +108,7 @@ def fare_explain(
     else:
         first = day.date() if day else pack.in_force_from
         ends = concession_ends.date() if concession_ends else None
-        found = explaining.made_up(pack, rider, stop, ends, [_parsed(text, first) for text in taps or ("1@8:00",)])
+        found = explaining.made_up(pack, rider, stops, ends, [_parsed(text, first) for text in taps or ("1@8:00",)])
     told = explaining.told(explainer, found)
     answer([one.value() for one in told], as_json, lambda: [line for one in told for line in one.lines(language)])
 
