@@ -24,6 +24,8 @@ SECOND_TAPS = frozenset({Reason.GROUP, Reason.REPEAT_FULL_FARE, Reason.PASSED_BA
 PRICED = SECOND_TAPS | {Reason.FARE, Reason.CONCESSION, Reason.FREE_CLASS, Reason.INTEROP, Reason.TRANSFER}
 PRICED |= {Reason.PASS, Reason.CAPPED, Reason.TAP_IN, Reason.TAP_OUT, Reason.TAP_OUT_MISSED}
 """Reasons of verdicts for which a fare was found."""
+AT_END = frozenset({Reason.TAP_IN, Reason.TAP_OUT})
+"""Of rides that are paid where they end: for them there is neither a further tap nor a transfer."""
 
 
 class Step(Struct, frozen=True):
@@ -78,6 +80,8 @@ class Explainer:
             began, start = wallet.last_ride.boarded_at, boarding_stop(ask, wallet.last_ride, self.pack)
             yield "票价规则", "fare rules", self.rows.leg_rules(route, (start, ask.stop), began, now)
         yield "产品与金额", "products and amounts", self.rows.products(route, ask.stop, now, table)
+        if verdict.reason in AT_END:
+            return
         if verdict.reason in PRICED:
             yield "同车再刷", "a second tap in the same ride", [self._second_tap(wallet.last_ride, ask, now, verdict)]
         if verdict.reason in PRICED - SECOND_TAPS:

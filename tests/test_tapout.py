@@ -336,6 +336,7 @@ def test_an_explanation_names_the_maximum_and_then_the_rule_of_the_two_stops() -
     steps = explainer.explain(on, ask("S4"), NOW + timedelta(minutes=20)).steps
     rules = [note for step in steps if step.en == "fare rules" for note in step.notes if note.matched]
     assert [(note.where, note.said) for note in rules] == [("fare_leg_rules.txt:6", "suburb A C → sub_500")]
+    assert not {step.en for step in steps} & {"a transfer", "a second tap in the same ride"}
     told = [note.en for step in explainer.explain(CARD, ask(), NOW).steps for note in step.notes]
     assert "this card cannot remember a ride: it pays that when it boards" in told
 
