@@ -65,7 +65,9 @@ class Pcscd:
 
     def _listens(self) -> bool:
         tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-        return f":{self.port:04X} " in tables
+        rows = [line.split() for line in tables.splitlines()]
+        # a connection that has ended stands there for a minute more; 0A is a socket that listens
+        return any(row[1].endswith(f":{self.port:04X}") and row[3] == "0A" for row in rows)
 
     def stop(self) -> None:
         """It ends, as by systemctl stop."""
