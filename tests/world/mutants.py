@@ -131,12 +131,12 @@ def gap_accepted() -> Any:
     """The backend takes rows that do not follow what it has."""
     original = sync.backend.intake.take
 
-    def take(database: Any, keys: Any, batch: Batch, now: str) -> Any:
+    def take(database: Any, keys: Any, batch: Batch, now: str, centre: Any = None) -> Any:
         key = (batch.terminal, batch.epoch)
         stream = next(database.table("stream").rows_where("terminal = ? and epoch = ?", key), None)
         if stream is not None and batch.first > stream["ack"] + 1:
             database.table("stream").update(key, {"ack": batch.first - 1, "head": batch.prev_head})
-        return original(database, keys, batch, now)
+        return original(database, keys, batch, now, centre)
 
     return patch("sync.backend.service.take", take)
 
