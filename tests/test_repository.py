@@ -259,7 +259,7 @@ def test_every_import_contract_bites(tmp_path: Path) -> None:
 
 @pytest.mark.drill
 def test_an_installed_package_has_all_its_files(tmp_path: Path) -> None:
-    """A wheel of the tree holds every module and every data file of the rooms; no test, and no script that makes data."""
+    """A wheel holds every module and every data file of the rooms; no test, and no script that makes data."""
     copy_repository(tmp_path / "tree")
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
     subprocess.run([*pip, "."], cwd=tmp_path / "tree", check=True, capture_output=True)
