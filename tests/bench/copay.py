@@ -20,8 +20,8 @@ from tests.policies import BASIC, LARGE, policy
 LINES = 30
 PATIENTS = 50
 ROUNDS = 6
-TIMES_FASTER = 30
-"""What holds by processor time on a busy machine; 50 is wanted and not reached yet."""
+TIMES_FASTER = 50
+"""What is promised; 31 to 48 were seen so far."""
 DAY = date(2025, 3, 1)
 NAMES = ("medfee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "act_pay_dedc",
          "hifp_pay", "hifob_pay", "fund_pay_sumamt", "psn_part_amt", "acct_pay", "psn_cash_pay")  # fmt: skip
