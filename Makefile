@@ -1,13 +1,16 @@
 # The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-hospital test drills world bench fuzz kills lint clean
+.PHONY: help setup whole demo demo-hospital test drills world bench fuzz kills lint clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing on this machine and in .venv; quick when nothing is
 	@.ci/setup
+
+whole: ## the same, with what the tests and the city need: a browser, PostgreSQL, software key stores
+	@.ci/setup whole
 
 demo: setup ## the main job on simulated chips: taps, torn taps, shift report, reconciliation
 	@.ci/pcscd run .venv/bin/smk demo
@@ -18,7 +21,7 @@ demo-hospital: setup ## a clerk's day at a hospital counter: six patients, offli
 test: lint ## everything that must hold: lint, then the tests with coverage (10 minutes at most)
 	@.ci/pcscd run $(PYTHON) -m pytest --cov --cov-report=term
 
-drills: setup ## longer forms of the tests (20 minutes at most)
+drills: whole ## longer forms of the tests (20 minutes at most)
 	@.ci/pcscd run $(PYTHON) -m pytest -m drill
 
 world: setup ## terminals, cards, disks, clocks, network and backend simulated with every fault, and known wrong programs
@@ -26,7 +29,7 @@ world: setup ## terminals, cards, disks, clocks, network and backend simulated w
 	$(PYTHON) -m tests.world --mutant all
 	$(PYTHON) -m tests.world --cuts 500
 
-bench: setup ## measure taps against a floor of the same run; fails past a limit
+bench: whole ## measure taps against a floor of the same run; fails past a limit
 	@.ci/pcscd run $(PYTHON) -m tests.bench
 
 fuzz: setup ## ten million hostile inputs for each parser, guided by coverage (docs/proof.md); some days
@@ -37,7 +40,7 @@ kills: setup ## kill -9 of journal and device, power cuts under ext4, at length 
 	@.ci/pcscd run $(PYTHON) -m tests.proof device
 	@$(PYTHON) -m tests.proof power
 
-lint: setup ## ruff, mypy --strict and the import contracts
+lint: whole ## ruff, mypy --strict and the import contracts
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
