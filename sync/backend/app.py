@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from sqlite_utils import Database
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +17,7 @@ from sync.backend.desk import Desk
 from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
 from sync.backend.service import Backend, CannotEnrol
+from sync.backend.store import Database
 from sync.batch import BadBatch, Terminal, unpack
 from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX
 from sync.session import Problem

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from sqlite_utils import Database
-
 from sync.backend.keys import TacKeys, UnknownScheme, verifies
+from sync.backend.store import Database
 from sync.events import Alarm, Done, Grey, Held, Locked, Void
 from sync.issuer_files import BadFile, build_xf_line, xf_line
 from sync.record import BadRow, Row, decode
@@ -127,7 +126,8 @@ def _change(database: Database, key: Key, **changes: Any) -> None:
 
 def settle_card(database: Database, card: str, now: str) -> None:
     """Bring every charge of the card to what it comes to with all that is known now."""
-    where = "card = ? and (state = 'grey' or ground != '' or paid_fen != iif(state = 'done', amount_fen, 0))"
+    due = "case when state = 'done' then amount_fen else 0 end"
+    where = f"card = ? and (state = 'grey' or ground != '' or paid_fen != {due})"
     for charge in list(database.table("charge").rows_where(where, (card,))):
         record = _record(charge)
         if record.state is State.GREY:

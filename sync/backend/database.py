@@ -1,7 +1,7 @@
 """The backend's embedded store: its tables, and one connection to them.
 
 SQLite in WAL mode with synchronous=FULL: an answer leaves after its COMMIT. One connection behind one lock, so the
-WAL is never checkpointed by two. A city runs the same tables on PostgreSQL, partitioned by terminal.
+WAL is never checkpointed by two. A city has the same tables on PostgreSQL (sync/backend/postgres).
 """
 
 import sqlite3
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-_TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
+TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
     "terminal": ({"terminal": str, "epoch": int}, ("terminal",)),
     "stream": (
         {"terminal": str, "epoch": int, "first_serial": int, "ack": int, "head": bytes, "contact": str},
@@ -80,6 +80,13 @@ _TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
     ),
 }
 
+INDEXES: list[tuple[str, list[str]]] = [
+    ("charge", ["card", "counter"]),
+    ("insured", ["version"]),
+    ("bill", ["cancels"]),
+    ("correction", ["terminal", "number"]),
+]
+
 
 def open_database(path: Path) -> Database:
     """Open the store at `path`, or create it."""
@@ -88,10 +95,8 @@ def open_database(path: Path) -> Database:
     for setting in ("journal_mode=WAL", "synchronous=FULL", "mmap_size=0"):
         connection.execute(f"PRAGMA {setting}")
     database = Database(connection, strict=True)
-    for name, (columns, key) in _TABLES.items():
+    for name, (columns, key) in TABLES.items():
         database.table(name).create(columns, pk=key, not_null=columns, if_not_exists=True)
-    database.table("charge").create_index(["card", "counter"], if_not_exists=True)
-    database.table("insured").create_index(["version"], if_not_exists=True)
-    database.table("bill").create_index(["cancels"], if_not_exists=True)
-    database.table("correction").create_index(["terminal", "number"], if_not_exists=True)
+    for name, indexed in INDEXES:
+        database.table(name).create_index(indexed, if_not_exists=True)
     return database

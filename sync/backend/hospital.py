@@ -11,10 +11,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlite_utils import Database
 
 from sync import settling
 from sync.backend.books import raise_alarm
+from sync.backend.store import Database
 from sync.entitlements import Person, build_delta, place
 from sync.events import BillDone, BillHeld, BillVoid, Sums
 from sync.record import Row, decode

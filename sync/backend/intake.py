@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlite_utils import Database
-
 from sync.backend import hospital
 from sync.backend.books import enter, raise_alarm, settle_card
 from sync.backend.hospital import Hospital
 from sync.backend.judgement import BROKEN, Aside, Stream, judge, overlap
 from sync.backend.keys import TacKeys
+from sync.backend.store import Database
 from sync.batch import Batch
 from sync.events import BillDone, BillHeld, BillVoid
 from sync.record import Row
@@ -23,9 +22,7 @@ class Taken(NamedTuple):
     quarantined: list[int]
 
 
-def take(
-    database: Database, keys: TacKeys, batch: Batch, now: str, centre: Hospital | None = None
-) -> Taken | None:
+def take(database: Database, keys: TacKeys, batch: Batch, now: str, centre: Hospital | None = None) -> Taken | None:
     """Take what is new of `batch`, compare what is not; None when this epoch of the terminal is not enrolled.
 
     Bills go into the books of `centre`. Runs inside the caller's transaction.

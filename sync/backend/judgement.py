@@ -72,9 +72,7 @@ def judge(stream: Stream, batch: Batch, known: Mapping[int, bytes]) -> Judged:
     found = heads(batch.prev_head, batch.rows)
     old = len(overlap(stream, batch))
     aside = [
-        Aside(seq, raw, CONFLICT)
-        for seq, raw in enumerate(batch.rows[:old], batch.first)
-        if known.get(seq) != raw
+        Aside(seq, raw, CONFLICT) for seq, raw in enumerate(batch.rows[:old], batch.first) if known.get(seq) != raw
     ]
     base = found[old - 1] if old else batch.prev_head
     if old == len(batch.rows):

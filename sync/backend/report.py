@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from sqlite_utils import Database
-
+from sync.backend.store import Database
 from sync.events import Held
 from sync.issuer_files import BadFile, XfLine, build_lock_report, build_xf, build_xf_line, xf_line
 from sync.limits import REPORT_ALARMS_MAX, REPORT_CARDS_MAX
