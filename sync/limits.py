@@ -131,3 +131,6 @@ DELTA_GZIP_BYTES_MAX = 536_870_912
 
 QUESTION_BYTES_MAX = 4_096
 """A counter's question is a hundred bytes."""
+
+UNAVAILABLE_SECONDS = 5
+"""A terminal asks again after this when the backend's database is away: half of what a failover takes."""

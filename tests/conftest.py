@@ -1,5 +1,6 @@
-"""For every test: the Hypothesis profile (the same examples each time, no deadline on a slow machine), and a bus."""
+"""For every test: the Hypothesis profile (the same examples each time, no deadline), a bus, and a city's database."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,12 @@ settings.load_profile("ci")
 def bus(tmp_path: Path) -> Bus:
     """A validator in this process, on the Jiaxing pack, with an empty journal."""
     return Bus(tmp_path / "bus")
+
+
+@pytest.fixture(scope="session")
+def city_line() -> Iterator[str]:
+    """A PostgreSQL database with a city's tables, one for the session: its connection string."""
+    from tests.stores import city_database  # only those who ask pay for it
+
+    with city_database() as line:
+        yield line

@@ -14,7 +14,7 @@ from apdu import crypto
 from sync.backend.app import create_app
 from sync.backend.keys import KeyFile
 from sync.backend.report import report
-from sync.backend.service import Backend
+from sync.backend.service import Service
 from sync.batch import Batch, heads
 from sync.events import AnyEvent, Held
 from sync.record import GENESIS, Row, encode
@@ -64,7 +64,7 @@ def wait_until(is_so: Callable[[], object], seconds: float = 10.0) -> None:
 class Terminal:
     """Rows of one terminal's epoch as they would leave its journal."""
 
-    def __init__(self, backend: Backend, name: str = "00330401") -> None:
+    def __init__(self, backend: Service, name: str = "00330401") -> None:
         self.backend = backend
         self.identity = backend.enrol(name)
         self.rows: list[bytes] = []
@@ -110,17 +110,17 @@ def members(event: AnyEvent) -> dict[str, Any]:
     return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
-def found(backend: Backend) -> dict[str, Any]:
+def found(backend: Service) -> dict[str, Any]:
     """The backend's report."""
     with backend.transaction() as database:
         return report(database)
 
 
-def counts(backend: Backend) -> dict[str, int]:
+def counts(backend: Service) -> dict[str, int]:
     """How many debits of each outcome, where there are any."""
     return {outcome: line["count"] for outcome, line in found(backend)["totals"].items() if line["count"]}
 
 
-def alarms(backend: Backend) -> list[str]:
+def alarms(backend: Service) -> list[str]:
     """What the backend raised alarms about."""
     return sorted(alarm["what"] for alarm in found(backend)["alarms"])

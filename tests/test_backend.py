@@ -1,39 +1,33 @@
 """The reference backend: each row once, acknowledged after its commit; what is wrong is set aside, never lost."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.backend.report import terminals
-from sync.backend.service import Backend, CannotEnrol
+from sync.backend.service import CannotEnrol, Service
 from sync.batch import heads
 from sync.events import Locked
 from sync.limits import SERIAL_GAP
 from sync.record import GENESIS, Row, encode
+from tests import stores
 from tests.rows import AT, HELD, done, held, refused
-from tests.serving import KEYS, NOW, Terminal, alarms, counts, found, tac_of
+from tests.serving import NOW, Terminal, alarms, counts, found, members, tac_of
+
+backend, store = stores.backend, stores.store
 
 
 @pytest.fixture
-def backend(tmp_path: Path) -> Iterator[Backend]:
-    made = Backend(tmp_path / "backend", KEYS, lambda: NOW, {"hot_list": "7"})
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def terminal(backend: Backend) -> Terminal:
+def terminal(backend: Service) -> Terminal:
     return Terminal(backend)
 
 
 # Acknowledgement
 
 
-def test_rows_are_acknowledged_once_they_are_committed(backend: Backend, terminal: Terminal) -> None:
+def test_rows_are_acknowledged_once_they_are_committed(backend: Service, terminal: Terminal) -> None:
     terminal.debit(done(0, tac_of(HELD)))
     answer = terminal.send()
     assert (answer.ack_through, answer.want_from, answer.quarantined) == (2, 3, [])
@@ -41,7 +35,7 @@ def test_rows_are_acknowledged_once_they_are_committed(backend: Backend, termina
     assert found(backend)["rows"] == 2 and found(backend)["paid_fen"] == HELD.amount
 
 
-def test_the_same_rows_again_change_nothing(backend: Backend, terminal: Terminal) -> None:
+def test_the_same_rows_again_change_nothing(backend: Service, terminal: Terminal) -> None:
     terminal.debit(done(0, tac_of(HELD)))
     terminal.add(refused())
     first = terminal.send()
@@ -51,14 +45,14 @@ def test_the_same_rows_again_change_nothing(backend: Backend, terminal: Terminal
     assert found(backend) == before
 
 
-def test_an_overlapping_batch_adds_what_is_new(backend: Backend, terminal: Terminal) -> None:
+def test_an_overlapping_batch_adds_what_is_new(backend: Service, terminal: Terminal) -> None:
     terminal.add(refused(), refused())
     terminal.send()
     terminal.add(refused())
     assert terminal.send(2).ack_through == 3 and found(backend)["rows"] == 3
 
 
-def test_a_gap_is_told_and_nothing_is_taken(backend: Backend, terminal: Terminal) -> None:
+def test_a_gap_is_told_and_nothing_is_taken(backend: Service, terminal: Terminal) -> None:
     terminal.add(refused(), refused(), refused())
     answer = terminal.send(3)
     assert (answer.ack_through, answer.want_from) == (0, 1) and found(backend)["rows"] == 0
@@ -66,58 +60,28 @@ def test_a_gap_is_told_and_nothing_is_taken(backend: Backend, terminal: Terminal
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 12)), max_size=12))
-@settings(max_examples=30)
-def test_batches_in_any_order_and_number_give_the_same_books(sends: list[tuple[int, int]]) -> None:
-    backend = BACKENDS.fresh()
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_batches_in_any_order_and_number_give_the_same_books(backend: Service, sends: list[tuple[int, int]]) -> None:
     terminal = Terminal(backend)
+    before = found(backend)["rows"]
+    card = f"3140{terminal.identity.epoch:016d}"
     for number in range(6):
-        event = held(counter=number)
-        terminal.debit(done(0, tac_of(event)), counter=number)
+        event = held(counter=number, card=card, serial_factor=card[-16:])
+        terminal.debit(done(0, tac_of(event)), **members(event))
     acknowledged = 0
     for first, length in sends:
         answer = terminal.send(first, min(12, first + length - 1))
         assert answer.ack_through >= acknowledged and answer.quarantined == []
         acknowledged = answer.ack_through
-        assert found(backend)["rows"] == acknowledged
+        assert found(backend)["rows"] == before + acknowledged
     terminal.send(acknowledged + 1)
-    assert counts(backend) == {"done": 6} and alarms(backend) == []
-
-
-class _Backends:
-    """Fresh backends for Hypothesis, in memory-sized directories of one session."""
-
-    def __init__(self) -> None:
-        self.directory: Path | None = None
-        self.number = 0
-        self.open: Backend | None = None
-
-    def fresh(self) -> Backend:
-        assert self.directory is not None
-        self.close()
-        self.number += 1
-        self.open = Backend(self.directory / str(self.number), KEYS, lambda: NOW)
-        return self.open
-
-    def close(self) -> None:
-        if self.open is not None:
-            self.open.close()
-            self.open = None
-
-
-BACKENDS = _Backends()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def backends_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    BACKENDS.directory = tmp_path_factory.mktemp("backends")
-    yield
-    BACKENDS.close()
+    assert found(backend)["cards"][card]["done"]["count"] == 6 and alarms(backend) == []
 
 
 # Enrolment
 
 
-def test_an_epoch_rises_with_each_enrolment_and_serials_go_on(backend: Backend, terminal: Terminal) -> None:
+def test_an_epoch_rises_with_each_enrolment_and_serials_go_on(backend: Service, terminal: Terminal) -> None:
     assert (terminal.identity.epoch, terminal.identity.first_serial) == (1, 1)
     terminal.add(refused(), refused())
     terminal.send()
@@ -133,13 +97,13 @@ def test_an_epoch_rises_with_each_enrolment_and_serials_go_on(backend: Backend, 
         assert [(line["epoch"], line["ack"]) for line in terminals(database)] == [(1, 3), (2, 1), (3, 0)]
 
 
-def test_an_epoch_that_was_never_given_is_not_enrolled(backend: Backend, terminal: Terminal) -> None:
+def test_an_epoch_that_was_never_given_is_not_enrolled(backend: Service, terminal: Terminal) -> None:
     batch = terminal.batch()
     assert backend.take(batch._replace(epoch=2)) is None
     assert backend.take(batch._replace(terminal="00330402")) is None
 
 
-def test_a_terminal_ends_with_its_serials(backend: Backend, terminal: Terminal) -> None:
+def test_a_terminal_ends_with_its_serials(backend: Service, terminal: Terminal) -> None:
     with backend.transaction() as database:
         database.table("stream").update(("00330401", 1), {"first_serial": 99_995_000})
     with pytest.raises(CannotEnrol, match="new number"):
@@ -150,7 +114,7 @@ def test_a_terminal_ends_with_its_serials(backend: Backend, terminal: Terminal) 
 
 
 def test_a_row_that_cannot_be_read_goes_to_quarantine_and_the_rest_into_the_books(
-    backend: Backend, terminal: Terminal
+    backend: Service, terminal: Terminal
 ) -> None:
     terminal.add(refused())
     terminal.add_raw(b'{"kind":"FUTURE"}')
@@ -165,7 +129,7 @@ def test_a_row_that_cannot_be_read_goes_to_quarantine_and_the_rest_into_the_book
 
 
 def test_other_bytes_under_the_same_number_are_an_alarm_and_the_first_ones_stay(
-    backend: Backend, terminal: Terminal
+    backend: Service, terminal: Terminal
 ) -> None:
     terminal.add(refused(reason="expired"), refused())
     terminal.send()
@@ -180,7 +144,7 @@ def test_other_bytes_under_the_same_number_are_an_alarm_and_the_first_ones_stay(
     assert first == terminal.rows[0]
 
 
-def test_a_broken_chain_is_set_aside_once_and_the_stream_goes_on(backend: Backend, terminal: Terminal) -> None:
+def test_a_broken_chain_is_set_aside_once_and_the_stream_goes_on(backend: Service, terminal: Terminal) -> None:
     terminal.add(refused())
     terminal.send()
     terminal.heads[1] = bytes(32)
@@ -192,13 +156,13 @@ def test_a_broken_chain_is_set_aside_once_and_the_stream_goes_on(backend: Backen
     assert alarms(backend) == ["quarantined"]
 
 
-def test_a_batch_whose_rows_do_not_give_its_head_is_set_aside(backend: Backend, terminal: Terminal) -> None:
+def test_a_batch_whose_rows_do_not_give_its_head_is_set_aside(backend: Service, terminal: Terminal) -> None:
     terminal.debit(done(0, tac_of(HELD)))
     answer = backend.take(terminal.batch()._replace(head=b"\x01" * 32))
     assert answer and (answer.ack_through, answer.quarantined) == (2, [1, 2]) and counts(backend) == {}
 
 
-def test_another_history_is_noticed_without_any_row(backend: Backend, terminal: Terminal) -> None:
+def test_another_history_is_noticed_without_any_row(backend: Service, terminal: Terminal) -> None:
     terminal.add(refused())
     terminal.send()
     terminal.send(2)
@@ -220,13 +184,13 @@ def test_another_history_is_noticed_without_any_row(backend: Backend, terminal: 
         {"when": "yesterday"},
     ],
 )
-def test_a_debit_out_of_range_is_set_aside(backend: Backend, terminal: Terminal, changes: dict[str, Any]) -> None:
+def test_a_debit_out_of_range_is_set_aside(backend: Service, terminal: Terminal, changes: dict[str, Any]) -> None:
     terminal.add(held(**changes), refused())
     answer = terminal.send()
     assert (answer.ack_through, answer.quarantined) == (2, [1]) and counts(backend) == {}
 
 
-def test_a_row_of_another_place_or_serial_is_set_aside(backend: Backend, terminal: Terminal) -> None:
+def test_a_row_of_another_place_or_serial_is_set_aside(backend: Service, terminal: Terminal) -> None:
     for row in (
         Row("00330402", 1, 1, 1, AT, "rtc", "boot", 0, refused()),
         Row("00330401", 2, 2, 2, AT, "rtc", "boot", 0, refused()),
@@ -239,6 +203,6 @@ def test_a_row_of_another_place_or_serial_is_set_aside(backend: Backend, termina
     assert terminal.send().quarantined == [1, 2, 3, 4, 5, 6]
 
 
-def test_an_outcome_without_its_draft_is_an_alarm(backend: Backend, terminal: Terminal) -> None:
+def test_an_outcome_without_its_draft_is_an_alarm(backend: Service, terminal: Terminal) -> None:
     terminal.add(refused(), done(1))
     assert terminal.send().quarantined == [] and alarms(backend) == ["outcome_without_draft"]

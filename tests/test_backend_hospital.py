@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sync import settling
 from sync.backend import hospital
 from sync.backend.hospital import Hospital, Verdict
-from sync.backend.service import Backend
+from sync.backend.service import Backend, Service
 from sync.entitlements import Person, build_delta
 from sync.events import BillDone, BillHeld, BillVoid, Evidence, ListState, Sums
 from sync.settling import Case
+from tests import stores
 from tests.counters import VAULT, ZHANG, City, city, claim, insured, policy
 from tests.serving import KEYS, NOW, Terminal, alarms
 from tests.test_backend_http import ask
@@ -27,13 +28,15 @@ REF = VAULT.ref("person", "330411197001010016")
 CASE = settling.settle(insured(10_000), claim(100_000), POLICY)
 
 
+store = stores.store
+
+
 @pytest.fixture
-def backend(tmp_path: Path) -> Iterator[Backend]:
-    made = Backend(tmp_path / "store", KEYS, lambda: NOW, None, Hospital(VAULT, POLICY))
-    with made.transaction() as database:
-        hospital.write_insured(database, VAULT, REF, insured(10_000), NOW)
-    yield made
-    made.close()
+def backend(store: str, tmp_path: Path, city_line: str) -> Iterator[Service]:
+    with stores.opened(store, tmp_path / "store", stores.empty(city_line), Hospital(VAULT, POLICY)) as made:
+        with made.transaction() as database:
+            hospital.write_insured(database, VAULT, REF, insured(10_000), NOW)
+        yield made
 
 
 def bill(terminal: Terminal, case: Case = CASE, **changes: Any) -> BillHeld:
@@ -66,12 +69,12 @@ def made(terminal: Terminal, **changes: Any) -> str:
     return event.operation
 
 
-def verdict(backend: Backend, operation: str) -> Verdict:
+def verdict(backend: Service, operation: str) -> Verdict:
     with backend.transaction() as database:
         return hospital.verdict(database, operation)
 
 
-def left(backend: Backend) -> int:
+def left(backend: Service) -> int:
     """What the person's account holds at the centre."""
     with backend.transaction() as database:
         person = hospital.read_insured(database, VAULT, REF)
@@ -79,12 +82,12 @@ def left(backend: Backend) -> int:
     return person.entitlement.accounts["account"]
 
 
-def corrections(backend: Backend) -> list[Sums]:
+def corrections(backend: Service) -> list[Sums]:
     with backend.transaction() as database:
         return [one["sums"] for one in hospital.corrections(database, "00330401", 0, 100)]
 
 
-def test_a_bill_is_booked_once_however_often_it_arrives(backend: Backend) -> None:
+def test_a_bill_is_booked_once_however_often_it_arrives(backend: Service) -> None:
     terminal = Terminal(backend)
     operation = made(terminal)
     terminal.send()
@@ -93,7 +96,7 @@ def test_a_bill_is_booked_once_however_often_it_arrives(backend: Backend) -> Non
     assert left(backend) == 0 and corrections(backend) == [] and alarms(backend) == []
 
 
-def test_a_held_bill_moves_nothing_and_a_void_one_never_does(backend: Backend) -> None:
+def test_a_held_bill_moves_nothing_and_a_void_one_never_does(backend: Service) -> None:
     terminal = Terminal(backend)
     event = bill(terminal)
     seq = terminal.add(event)
@@ -105,7 +108,7 @@ def test_a_held_bill_moves_nothing_and_a_void_one_never_does(backend: Backend) -
     assert verdict(backend, event.operation).state == "void" and left(backend) == 10_000
 
 
-def test_a_second_outcome_changes_nothing_and_is_an_alarm(backend: Backend) -> None:
+def test_a_second_outcome_changes_nothing_and_is_an_alarm(backend: Service) -> None:
     terminal = Terminal(backend)
     operation = made(terminal)
     terminal.add(BillVoid(1, operation, "late"), BillDone(1, operation, "offline"))
@@ -114,7 +117,7 @@ def test_a_second_outcome_changes_nothing_and_is_an_alarm(backend: Backend) -> N
     assert alarms(backend) == ["second_outcome", "second_outcome"]
 
 
-def test_an_outcome_of_another_bill_or_of_none_is_an_alarm(backend: Backend) -> None:
+def test_an_outcome_of_another_bill_or_of_none_is_an_alarm(backend: Service) -> None:
     terminal, other = Terminal(backend), Terminal(backend, "00330402")
     event = bill(terminal)
     terminal.add(event)
@@ -125,7 +128,7 @@ def test_an_outcome_of_another_bill_or_of_none_is_an_alarm(backend: Backend) -> 
     assert alarms(backend) == ["outcome_without_bill", "outcome_without_bill"]
 
 
-def test_a_bill_that_claims_more_from_the_funds_is_corrected_to_what_is_due(backend: Backend) -> None:
+def test_a_bill_that_claims_more_from_the_funds_is_corrected_to_what_is_due(backend: Service) -> None:
     terminal = Terminal(backend)
     generous = Sums(medfee_sumamt=100_000, hifp_pay=100_000, fund_pay_sumamt=100_000)
     made(terminal, sums=generous)
@@ -134,7 +137,7 @@ def test_a_bill_that_claims_more_from_the_funds_is_corrected_to_what_is_due(back
     assert generous.plus(difference) == CASE.sums and difference.fund_pay_sumamt == -58_000
 
 
-def test_a_sealed_value_moved_from_another_row_is_an_alarm_and_the_bill_stands_as_said(backend: Backend) -> None:
+def test_a_sealed_value_moved_from_another_row_is_an_alarm_and_the_bill_stands_as_said(backend: Service) -> None:
     terminal = Terminal(backend)
     first = bill(terminal)
     terminal.add(first)
@@ -144,14 +147,14 @@ def test_a_sealed_value_moved_from_another_row_is_an_alarm_and_the_bill_stands_a
     assert verdict(backend, operation).why == "as_said" and left(backend) == 10_000
 
 
-def test_a_bill_for_somebody_who_is_not_insured_moves_no_account(backend: Backend) -> None:
+def test_a_bill_for_somebody_who_is_not_insured_moves_no_account(backend: Service) -> None:
     terminal = Terminal(backend)
     made(terminal, person="f" * 32)
     terminal.send()
     assert "bill_not_settled" in alarms(backend) and left(backend) == 10_000
 
 
-def test_a_mirror_of_nothing_gives_nothing_back(backend: Backend) -> None:
+def test_a_mirror_of_nothing_gives_nothing_back(backend: Service) -> None:
     terminal = Terminal(backend)
     back = CASE.sums.negative()
     for cancels in ("0" * 20, made(terminal)):
@@ -163,7 +166,7 @@ def test_a_mirror_of_nothing_gives_nothing_back(backend: Backend) -> None:
     assert [one.medfee_sumamt for one in wrong] == [100_000, 100_000], "the refunds of nothing are claimed back"
 
 
-def test_a_mirror_for_another_person_or_from_another_counter_moves_no_money(backend: Backend) -> None:
+def test_a_mirror_for_another_person_or_from_another_counter_moves_no_money(backend: Service) -> None:
     terminal, other = Terminal(backend), Terminal(backend, "00330402")
     stranger = VAULT.ref("person", "somebody else")
     with backend.transaction() as database:
@@ -179,7 +182,7 @@ def test_a_mirror_for_another_person_or_from_another_counter_moves_no_money(back
     assert person is not None and person.entitlement.accounts == {"account": 0}
 
 
-def test_a_bill_under_a_false_name_is_set_aside(backend: Backend) -> None:
+def test_a_bill_under_a_false_name_is_set_aside(backend: Service) -> None:
     terminal = Terminal(backend)
     terminal.add(bill(terminal, operation="0" * 20))
     terminal.send()

@@ -1,5 +1,6 @@
 """The backend's HTTP face: what terminals send, and what people ask. Answers leave after the commit."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,10 @@ from sync.backend.bodies import TooLong, read_body
 from sync.backend.desk import Desk
 from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
-from sync.backend.service import Backend, CannotEnrol
+from sync.backend.service import Backend, CannotEnrol, Service, Unavailable
 from sync.backend.store import Database
 from sync.batch import BadBatch, Terminal, unpack
-from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX
+from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX, UNAVAILABLE_SECONDS
 from sync.session import Problem
 
 Digits20 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{20}\Z")]
@@ -46,10 +47,14 @@ def create_app(
     hospital: Hospital | None = None,
 ) -> Starlette:
     """The application over the store in directory `data`. `now`: ISO 8601 with offset."""
-    backend = Backend(data, keys, now, versions, hospital)
+    return app_over(Backend(data, keys, now, versions, hospital), now)
+
+
+def app_over(backend: Service, now: Callable[[], str]) -> Starlette:
+    """The application over any store."""
     endpoints = _Endpoints(backend, now)
     app = Starlette(
-        exception_handlers={ClientDisconnect: _gone},
+        exception_handlers={ClientDisconnect: _gone, Unavailable: _unavailable},
         routes=[
             Route("/v1/terminals/{terminal}/enrol", endpoints.enrol, methods=["POST"]),
             Route("/v1/terminals/{terminal}/batches", endpoints.batches, methods=["POST"]),
@@ -79,8 +84,16 @@ async def _gone(_request: Request, _wrong: Exception) -> Response:
     return _problem(400, "bad_batch", "the message breaks off")
 
 
+async def _unavailable(_request: Request, wrong: Exception) -> Response:
+    """The database is away, or changes over: terminals keep their rows and ask again."""
+    logging.getLogger("uvicorn.error").warning("nothing acknowledged: %s", wrong)
+    answer = _problem(503, "unavailable", "the store does not answer")
+    answer.headers["Retry-After"] = str(UNAVAILABLE_SECONDS)
+    return answer
+
+
 class _Endpoints:
-    def __init__(self, backend: Backend, now: Callable[[], str]) -> None:
+    def __init__(self, backend: Service, now: Callable[[], str]) -> None:
         self._backend = backend
         self._now = now
 
@@ -101,7 +114,7 @@ class _Endpoints:
             return _problem(400, "bad_batch", str(wrong))
         if batch.terminal != request.path_params["terminal"]:
             return _problem(400, "bad_batch", f"a batch of terminal {batch.terminal}")
-        answer = await run_in_threadpool(self._backend.take, batch)
+        answer = await self._backend.taken(batch)
         if answer is None:
             return _problem(409, "not_enrolled", f"terminal {batch.terminal}, epoch {batch.epoch}")
         return _json(answer)
@@ -123,7 +136,7 @@ class _Endpoints:
         """An endpoint that answers from the store: text as it is, anything else as JSON."""
 
         def answer() -> Any:
-            with self._backend.transaction() as database:
+            with self._backend.question() as database:
                 return question(database)
 
         async def endpoint(_request: Request) -> Response:

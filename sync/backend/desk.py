@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from sync.backend import hospital
 from sync.backend.bodies import TooLong, read_body
-from sync.backend.service import Backend
+from sync.backend.service import Service
 from sync.batch import Terminal
 from sync.entitlements import BadDelta, Person, Ref, Version, read_delta
 from sync.limits import DELTA_GZIP_BYTES_MAX, QUESTION_BYTES_MAX
@@ -56,7 +56,7 @@ class CorrectionsOf(msgspec.Struct, frozen=True):
 class Desk:
     """The endpoints. `now` as the backend's."""
 
-    def __init__(self, backend: Backend, now: Callable[[], str], answer: Callable[[Any, int], Response]) -> None:
+    def __init__(self, backend: Service, now: Callable[[], str], answer: Callable[[Any, int], Response]) -> None:
         self._backend = backend
         self._now = now
         self._answer = answer
@@ -89,20 +89,20 @@ class Desk:
         return endpoint
 
     def _insured(self, question: WhoIs) -> dict[str, Any]:
-        with self._backend.transaction() as database:
+        with self._backend.question() as database:
             return {"at": self._now(), "person": hospital.person(database, question.person)}
 
     def _verdict(self, question: WhatOf) -> hospital.Verdict:
-        with self._backend.transaction() as database:
+        with self._backend.question() as database:
             return hospital.verdict(database, question.operation)
 
     def _statement(self, question: StatementOf) -> dict[str, Any]:
-        with self._backend.transaction() as database:
+        with self._backend.question() as database:
             lines = hospital.details(database, question.terminal, question.day, question.after, PAGE)
         return {"lines": lines, "next": lines[-1].setl_id if lines else ""}
 
     def _corrections(self, question: CorrectionsOf) -> dict[str, Any]:
-        with self._backend.transaction() as database:
+        with self._backend.question() as database:
             return {"corrections": hospital.corrections(database, question.terminal, question.after, PAGE)}
 
     async def _persons(self, request: Request) -> Response:
@@ -131,7 +131,7 @@ class Desk:
         """The delta since a version, for the counters' daily file."""
 
         def made() -> bytes:
-            with self._backend.transaction() as database:
+            with self._backend.question() as database:
                 return hospital.delta(database, request.path_params["since"], self._now())
 
         return Response(await run_in_threadpool(made), media_type="application/gzip")

@@ -1,18 +1,19 @@
-"""The reference backend without its HTTP face: one store, one lock, one transaction for each message."""
+"""The backend without its HTTP face: what it does for terminals and people, and its embedded store."""
 
+import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
-
-from sqlite_utils import Database
 
 from sync.backend.books import settle_card
 from sync.backend.database import open_database
 from sync.backend.hospital import Hospital
-from sync.backend.intake import take
+from sync.backend.intake import Taken, take
 from sync.backend.keys import TacKeys
+from sync.backend.store import Database
 from sync.batch import Batch
 from sync.limits import SERIAL_GAP, SERIAL_MAX
 from sync.record import GENESIS
@@ -23,26 +24,41 @@ class CannotEnrol(ValueError):
     """A terminal that gets no further journal. The message says why."""
 
 
-class Backend:
-    """Takes batches, enrols terminals, answers questions. Safe to call from any thread."""
+class Unavailable(Exception):
+    """The store does not answer, or cannot promise that a commit lasts: nothing is acknowledged, send it again."""
+
+
+class Service(ABC):
+    """A backend over some store. Safe to call from any thread."""
 
     def __init__(
-        self,
-        directory: Path,
-        keys: TacKeys,
-        now: Callable[[], str],
-        versions: Mapping[str, str] | None = None,
-        hospital: Hospital | None = None,
+        self, now: Callable[[], str], versions: Mapping[str, str] | None = None, hospital: Hospital | None = None
     ) -> None:
         """`now` gives ISO 8601 with offset; `versions` of hot list, tariff pack and the like, told in each answer;
         `hospital` what bills are settled with, None where no hospital counters report."""
-        directory.mkdir(parents=True, exist_ok=True)
-        self._database = open_database(directory / "backend.db")
-        self._keys = keys
         self._now = now
         self._versions = dict(versions or {})
         self.hospital = hospital
-        self._lock = threading.Lock()
+
+    @abstractmethod
+    def take(self, batch: Batch) -> Answer | None:
+        """Commit what is new of a batch; None when its terminal and epoch are not enrolled. Raises Unavailable."""
+
+    async def taken(self, batch: Batch) -> Answer | None:
+        """`take`, for an event loop."""
+        return await asyncio.to_thread(self.take, batch)
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Database]:
+        """The books, alone, all or nothing."""
+
+    def question(self) -> AbstractContextManager[Database]:
+        """The store for reading."""
+        return self.transaction()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the store."""
 
     def enrol(self, terminal: str) -> Enrolled:
         """Open a new epoch of `terminal`: its rows count from 1 again, its serials go on. Raises CannotEnrol."""
@@ -51,9 +67,7 @@ class Backend:
             epoch, first_serial = 1, 1
             if known is not None:
                 last = next(
-                    database.query(
-                        "select max(first_serial + ack) as used from stream where terminal = ?", (terminal,)
-                    )
+                    database.query("select max(first_serial + ack) as used from stream where terminal = ?", (terminal,))
                 )["used"]
                 epoch, first_serial = known["epoch"] + 1, last + SERIAL_GAP
             if first_serial > SERIAL_MAX - SERIAL_GAP:
@@ -71,16 +85,6 @@ class Backend:
             )
         return Enrolled(terminal, epoch, first_serial)
 
-    def take(self, batch: Batch) -> Answer | None:
-        """Commit what is new of a batch; None when its terminal and epoch are not enrolled."""
-        now = self._now()
-        with self.transaction() as database:
-            taken = take(database, self._keys, batch, now, self.hospital)
-        if taken is None:
-            return None
-        ack = taken.ack_through
-        return Answer(batch.terminal, batch.epoch, ack, ack + 1, now, 0, self._versions, taken.quarantined)
-
     def add_loads(self, loads: list[dict[str, Any]]) -> None:
         """Take loads that counters made, and settle the grey records of their cards."""
         now = self._now()
@@ -89,13 +93,45 @@ class Backend:
             for card in {load["card"] for load in loads}:
                 settle_card(database, card, now)
 
+    def _answer(self, batch: Batch, taken: Taken | None, now: str) -> Answer | None:
+        if taken is None:
+            return None
+        ack = taken.ack_through
+        return Answer(batch.terminal, batch.epoch, ack, ack + 1, now, 0, self._versions, taken.quarantined)
+
+
+class Backend(Service):
+    """The embedded store: one file, one lock, one transaction for each message."""
+
+    def __init__(
+        self,
+        directory: Path,
+        keys: TacKeys,
+        now: Callable[[], str],
+        versions: Mapping[str, str] | None = None,
+        hospital: Hospital | None = None,
+    ) -> None:
+        """The store in `directory`; the rest as for Service."""
+        super().__init__(now, versions, hospital)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._database = open_database(directory / "backend.db")
+        self._keys = keys
+        self._lock = threading.Lock()
+
+    def take(self, batch: Batch) -> Answer | None:
+        """See Service."""
+        now = self._now()
+        with self.transaction() as database:
+            taken = take(database, self._keys, batch, now, self.hospital)
+        return self._answer(batch, taken, now)
+
     @contextmanager
     def transaction(self) -> Iterator[Database]:
-        """The store, alone, all or nothing."""
+        """See Service."""
         with self._lock, self._database.atomic() as database:
             yield database
 
     def close(self) -> None:
-        """Close the store."""
+        """See Service."""
         with self._lock:
             self._database.close()

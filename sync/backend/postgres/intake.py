@@ -1,0 +1,110 @@
+"""Taking batches into PostgreSQL: one transaction for as many as wait together, and no word before its commit.
+
+The rows of all batches go by COPY into the connection's own temporary table and from there into the partitions. The
+stream's row is locked, so two collectors never judge the same stream at once; locks are taken in the order of the keys.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from psycopg.rows import tuple_row
+
+from sync.backend.books import raise_alarm
+from sync.backend.database import TABLES
+from sync.backend.intake import Taken, quarantined, set_aside
+from sync.backend.judgement import BROKEN, CONFLICT, Aside, Judged, Stream, judge, overlap
+from sync.backend.postgres.schema import Link
+from sync.backend.postgres.tables import PostgresDatabase
+from sync.batch import Batch
+
+Key = tuple[str, int]
+_COLUMNS = "terminal, epoch, seq, kind, raw, head"
+_KINDS = ["text", "int8", "int8", "text", "bytea", "bytea"]
+_INSERT = "insert into fresh_row select incoming.*, current_date from incoming on conflict do nothing"
+_STRANGERS = """select terminal, epoch, seq from incoming join fresh_row using (terminal, epoch, seq)
+    where incoming.raw != fresh_row.raw"""
+_MEANT = "(select * from unnest(%s::text[], %s::bigint[]))"
+
+
+def prepare(link: Link) -> None:
+    """Give a new connection the table that its COPY fills."""
+    assert tuple(TABLES["row"][0]) == tuple(_COLUMNS.split(", "))
+    link.execute("create temporary table incoming (like fresh_row) on commit delete rows")
+    link.execute("alter table incoming drop column taken")
+    link.commit()
+
+
+class Meant(NamedTuple):
+    """A batch with what was judged of it; None: not enrolled."""
+
+    batch: Batch
+    judged: Judged | None
+
+
+def take_together(link: Link, batches: Sequence[Batch], now: str) -> list[Taken | None]:
+    """Take batches of different streams as `sync.backend.intake.take` takes one, without the books; None for a batch
+    whose stream is not enrolled. Runs inside the caller's transaction."""
+    assert len({(batch.terminal, batch.epoch) for batch in batches}) == len(batches)
+    streams = _locked(link, batches)
+    found = [Meant(batch, _judged(link, streams.get((batch.terminal, batch.epoch)), batch)) for batch in batches]
+    strangers = _store(link, found)
+    _move(link, found, now)
+    return [None if judged is None else _taken(link, batch, judged, strangers, now) for batch, judged in found]
+
+
+def _locked(link: Link, batches: Sequence[Batch]) -> dict[Key, Stream]:
+    sql = f"""select terminal, epoch, first_serial, ack, head from stream
+        where (terminal, epoch) in {_MEANT} order by terminal, epoch for update"""
+    with link.cursor(binary=True, row_factory=tuple_row) as cursor:
+        cursor.execute(sql, ([batch.terminal for batch in batches], [batch.epoch for batch in batches]))
+        return {(terminal, epoch): Stream(*stream) for terminal, epoch, *stream in cursor}
+
+
+def _judged(link: Link, stream: Stream | None, batch: Batch) -> Judged | None:
+    if stream is None:
+        return None
+    known = dict[int, bytes]()
+    if numbers := overlap(stream, batch):
+        sql = "select seq, raw from row where terminal = %s and epoch = %s and seq between %s and %s"
+        with link.cursor(binary=True, row_factory=tuple_row) as cursor:
+            known |= cursor.execute(sql, (batch.terminal, batch.epoch, numbers[0], numbers[-1])).fetchall()
+    return judge(stream, batch, known)
+
+
+def _store(link: Link, found: Iterable[Meant]) -> set[tuple[str, int, int]]:
+    """Store the rows that are kept; those that lie there already with other bytes."""
+    copied = 0
+    with link.cursor(row_factory=tuple_row) as cursor:
+        with cursor.copy(f"copy incoming ({_COLUMNS}) from stdin (format binary)") as copy:
+            copy.set_types(_KINDS)
+            for batch, judged in found:
+                for kept in () if judged is None else judged.kept:
+                    copy.write_row((batch.terminal, batch.epoch, kept.seq, kept.kind, kept.raw, kept.head))
+                    copied += 1
+        if cursor.execute(_INSERT).rowcount == copied:
+            return set()
+        # Rows beyond what their stream says: only hands in the database bring that about. Even so nothing is lost.
+        return set(cursor.execute(_STRANGERS).fetchall())
+
+
+def _move(link: Link, found: Iterable[Meant], now: str) -> None:
+    moved = [(batch, judged.stream) for batch, judged in found if judged is not None]
+    sql = """update stream set ack = new.ack, head = new.head, contact = %s
+        from unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bytea[]) as new (terminal, epoch, ack, head)
+        where stream.terminal = new.terminal and stream.epoch = new.epoch"""
+    terminals = [batch.terminal for batch, _ in moved], [batch.epoch for batch, _ in moved]
+    link.execute(sql, (now, *terminals, [stream.ack for _, stream in moved], [stream.head for _, stream in moved]))
+
+
+def _taken(link: Link, batch: Batch, judged: Judged, strangers: set[tuple[str, int, int]], now: str) -> Taken:
+    database = PostgresDatabase(link)
+    key = (batch.terminal, batch.epoch)
+    aside = [*judged.aside]
+    if strangers:
+        aside += [Aside(kept.seq, kept.raw, CONFLICT) for kept in judged.kept if (*key, kept.seq) in strangers]
+    for each in aside:
+        set_aside(database, batch, each, now)
+    if judged.other_history:
+        raise_alarm(database, (*key, judged.stream.ack), "other_history", now, BROKEN)
+    is_plain = not aside and len(judged.kept) == len(batch.rows)
+    return Taken(judged.stream.ack, [] if is_plain else quarantined(database, batch))

@@ -1,0 +1,68 @@
+"""Connections to PostgreSQL: a bounded pool of them, and what a commit must not hide.
+
+A commit that waits for its synchronous standby can be cut short: the server then says COMMIT with a warning that the
+standby may not have it. Such a commit is none for us.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.types.numeric import IntLoader
+from psycopg_pool import ConnectionPool
+
+from sync.backend.service import Unavailable
+
+SECONDS = 5.0
+"""How long a request waits for a free connection: below the terminal's own patience (sync/limits.py)."""
+
+
+class Link(psycopg.Connection[Any]):
+    """A connection that keeps what the server warned of."""
+
+    warned = ""
+
+    def prepare(self) -> None:
+        """Note warnings from now on; read sums of whole numbers as such."""
+        self.add_notice_handler(self._note)
+        self.adapters.register_loader("numeric", IntLoader)
+
+    def _note(self, notice: psycopg.errors.Diagnostic) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            self.warned = notice.message_primary or "a warning"
+
+
+class Links:
+    """At most `most` connections to the database of the connection string `line`; `configure` each with what it needs.
+
+    The string may name several servers with target_session_attrs=read-write: after a failover the primary is found.
+    """
+
+    def __init__(self, line: str, most: int, configure: Callable[[Link], None] = lambda link: None) -> None:
+        def made(link: Link) -> None:
+            link.prepare()
+            configure(link)
+
+        self._pool = ConnectionPool(
+            line, connection_class=Link, min_size=1, max_size=most, timeout=SECONDS, configure=made, open=True
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Link]:
+        """A transaction that lasts when the block has ended without an error. Raises Unavailable when it may not."""
+        try:
+            with self._pool.connection() as link:
+                link.warned = ""
+                with link.transaction():
+                    yield link
+                if link.warned:
+                    link.close()
+                    raise Unavailable(link.warned)
+        except psycopg.OperationalError as wrong:
+            self._pool.check()
+            raise Unavailable(str(wrong)) from wrong
+
+    def close(self) -> None:
+        """Close them all."""
+        self._pool.close()
