@@ -16,11 +16,15 @@ from config.limits import EDITIONS_WAITING_MAX
 
 
 class Edition(Struct, frozen=True):
-    """One pack. `version` stands in every record, `sha256` (hex) is of its copy, `in_force_from` its own first day."""
+    """One pack. `version` stands in every record, `sha256` (hex) is of its copy, `in_force_from` its own first day.
+
+    `signed`: who vouches for it, in a line; "" for one that nobody signed.
+    """
 
     version: str
     in_force_from: date
     sha256: str
+    signed: str = ""
 
 
 class Waiting(Struct, frozen=True):
@@ -56,9 +60,10 @@ class State(Struct, frozen=True):
 
     def loaded(self, edition: Edition) -> "State":
         """With one more waiting. The same once more changes nothing. Raises ConfigError."""
-        if edition in self:
+        same = [other for other in self if other.version == edition.version]
+        if any(other.sha256 == edition.sha256 for other in same):
             return self
-        if any(edition.version == other.version for other in self):
+        if same:
             zh, en = (
                 f"版本号 {edition.version} 已用于另一份内容",
                 f"version {edition.version} names other content already",

@@ -69,8 +69,38 @@ GENERATION_BYTES_MAX = max(PACK_BYTES_MAX, HOT_LIST_BYTES_MAX) + 1024 * 1024
 EDITIONS_WAITING_MAX = 16
 """Packs that wait on a device: one for each month of a year ahead, and some that were loaded in vain."""
 
-SHELF_STATE_BYTES_MAX = 16 * 1024
-"""What holds, in JSON: 18 editions of 200 bytes each, and room."""
+SHELF_STATE_BYTES_MAX = 64 * 1024
+"""What holds, in JSON: 18 editions of 200 bytes and a signer's line each, and room."""
+
+SIGNED_SHOWN_MAX = 160
+"""Characters of the line that says who signed: a role and two holders' names."""
 
 SHELF_LOCK_S = 1.0
 """How long a change of the shelf waits for another one, which takes some milliseconds: a rider may be waiting too."""
+
+CLOCK_AHEAD_DAYS = 400
+"""A device that lay on a shelf for a year and was not fed is still believed; beyond that its clock is asked about."""
+
+SIGNED_ENTRIES_MAX = 64
+"""Files that an operator offers a place at once: seven kinds, and the months ahead of them."""
+
+SIGNED_LIST_BYTES_MAX = 64 * 1024
+"""So many entries with their notes, amply."""
+
+SIGNED_BYTES_MAX = 256 * 1024 * 1024
+"""The largest signed file: a hot list of ten million cards has 90 MB, a release with its libraries 40."""
+
+ROOT_BYTES_MAX = 64 * 1024
+"""Root metadata: a dozen keys and their signatures are 6 kB."""
+
+TRUST_BYTES_MAX = 16 * 1024 * 1024
+"""What a device keeps of signed metadata: some kilobytes a role, and a root for each rotation."""
+
+FETCH_STEP_S = 15.0
+"""How long one answer of the network may take: a rural 2G line needs five seconds for a connection."""
+
+FETCH_ALL_S = 1_800.0
+"""How long one file of the network may take: 90 MB at 50 kB/s."""
+
+PASSPHRASE_MIN = 12
+"""Characters of a key's passphrase: the file may be copied, and scrypt makes a guess cost a tenth of a second."""

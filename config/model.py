@@ -19,6 +19,7 @@ from config.rules import (
     LANGUAGE,
     LINE,
     NAME,
+    OPERATOR,
     PLACE,
     READER_PATH,
     digits,
@@ -66,6 +67,19 @@ class Tariff:
     """The tariff pack: a folder, a zip, or "builtin:NAME" for one that came with the program."""
 
     pack: str = ruled(PLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """Whose signed packs this device takes. `operator` "" = the city's alone; `place` "" = no place's own.
+
+    `url` where they lie on the network, "" = sticks alone. `development`: unsigned ones too, said on the screen.
+    """
+
+    operator: str = ruled(OPERATOR, default="")
+    place: str = ruled(OPERATOR, default="")
+    url: str = ruled(BACKEND, default="")
+    development: bool = ruled(flag(), default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,7 @@ class Configuration:
     tariff: Tariff
     reader: Reader = field(default_factory=Reader)
     cards: Cards = field(default_factory=Cards)
+    packs: Packs = field(default_factory=Packs)
     hot_list: HotListFile = field(default_factory=HotListFile)
     sync: Sync = field(default_factory=Sync)
     limits: Limits = field(default_factory=Limits)
@@ -222,6 +237,7 @@ SECTIONS: dict[str, type[Any]] = {
     "psam": Psam,
     "cards": Cards,
     "tariff": Tariff,
+    "packs": Packs,
     "hot_list": HotListFile,
     "sync": Sync,
     "limits": Limits,

@@ -112,6 +112,12 @@ NAME = shaped(
     "must be a name of lower-case letters, digits and _",
 )
 
+OPERATOR = shaped(
+    r"|[a-z][a-z0-9-]{0,31}",
+    '须为小写字母开头的名称（字母、数字、-）；"" 表示没有',
+    'must be a name of lower-case letters, digits and -; "" for none',
+)
+
 DEVICE = shaped(
     r"|/dev/[A-Za-z0-9_./-]{1,100}",
     '须为串口设备，如 "/dev/ttyUSB1"；"" 表示没有',

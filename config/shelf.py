@@ -25,7 +25,7 @@ from config.durable import replace_durably, telling, zipped
 from config.editions import Edition, State
 from config.errors import ConfigError
 from config.files import read_file, unzipped
-from config.limits import GENERATION_BYTES_MAX, SHELF_LOCK_S, SHELF_STATE_BYTES_MAX
+from config.limits import GENERATION_BYTES_MAX, SHELF_LOCK_S, SHELF_STATE_BYTES_MAX, SIGNED_SHOWN_MAX
 
 _decoder = msgspec.json.Decoder(State)
 
@@ -61,13 +61,13 @@ class Shelf:
         with self._alone():
             return self._put(step(self.state()))
 
-    def load(self, files: Mapping[str, bytes], version: str, in_force_from: date) -> Edition:
+    def load(self, files: Mapping[str, bytes], version: str, in_force_from: date, signed: str = "") -> Edition:
         """Keep a checked pack: it waits, nothing else changes. Loaded again, its copy is written anew.
 
         Raises ConfigError.
         """
         raw = zipped(files)
-        edition = Edition(version, in_force_from, hashlib.sha256(raw).hexdigest())
+        edition = Edition(version, in_force_from, hashlib.sha256(raw).hexdigest(), signed[:SIGNED_SHOWN_MAX])
         with self._alone():
             after = self.state().loaded(edition)
             replace_durably(self._copy(edition), raw)

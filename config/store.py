@@ -13,10 +13,10 @@ from config import blacklist, hotfile
 from config.blacklist import HotListFaults
 from config.errors import ConfigError
 from config.faults import Fault, shown
-from config.files import read_file, read_folder, read_zip
+from config.files import read_file, read_folder, read_zip, unzipped
 from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded, with_last_good
-from config.limits import CONFIGURATION_BYTES_MAX, HOT_LIST_BYTES_MAX
+from config.limits import CONFIGURATION_BYTES_MAX, HOT_LIST_BYTES_MAX, PACK_BYTES_MAX, PACK_FILE_BYTES_MAX
 from config.model import Configuration
 from config.parse import ConfigFaults, parse
 
@@ -80,6 +80,11 @@ def load_pack_files(place: str, kind: str = "packs") -> dict[str, bytes]:
         return read_folder(packs / name)
     path = Path(place)
     return read_folder(path) if path.is_dir() else _without_wrapper(read_zip(path))
+
+
+def pack_in_zip(raw: bytes, place: str) -> dict[str, bytes]:
+    """The files of a pack that came as a zip in memory. Raises ConfigError."""
+    return _without_wrapper(unzipped(raw, place, PACK_FILE_BYTES_MAX, PACK_BYTES_MAX))
 
 
 def _without_wrapper(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 JOURNAL = "journal.db"
 NO_HOT_LIST = HotList(date(1970, 1, 1), ())
 STOP_SECONDS = 5.0
+DEVELOPMENT = "（开发模式 development）"
+"""Said beside the pack on a device that takes unsigned ones."""
 PARTS = {"reader": "读卡器", "psam": "PSAM 卡", "journal": "交易日志"}
 """What can be in trouble, for the screen."""
 
@@ -245,7 +247,7 @@ def status(device: Device, worker: Worker | None) -> Status:
         unsent_fen=unsent.fen,
         oldest_unsent_at=unsent.oldest_at,
         online=worker.standing().online if worker else None,
-        pack=device.tables.pack.version,
+        pack=f"{device.tables.pack.version}{DEVELOPMENT if device.configuration.packs.development else ''}",
         hot_list=device.tables.hot_list.version,
     )
 

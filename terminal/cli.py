@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "checks:check",
     "config": "checks:config",
     "pack": "packs:pack",
+    "office": "office:office",
     "fare": "fares:fare",
     "copay": "copay:copay",
     "hotlist": "hotlist:hotlist",

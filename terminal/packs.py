@@ -78,6 +78,21 @@ def _place_in_force(configuration: Configuration) -> str:
     return f"{shelf.folder}: {active.version}" if active else configuration.tariff.pack
 
 
+def configured_version(configuration: Configuration) -> str:
+    """The version that the configuration's pack bears; "" when it cannot be read: another may take its place."""
+    try:
+        return parsed(load_pack_files(configuration.tariff.pack), "").version
+    except ConfigError:
+        return ""
+
+
+def version_taken(version: str) -> ConfigError:
+    """That version names the pack in force, and this one has other content."""
+    zh = f"版本号 {version} 已用于生效中的另一份内容"
+    en = f"{version} names the pack in force, with other content"
+    return ConfigError("pack.toml", zh, en, "改用新的 version", "give this one a new version")
+
+
 def is_another(configuration: Configuration, version: str, files: Mapping[str, bytes]) -> bool:
     """Whether the pack in force bears this version and has other files: records could not tell the two apart."""
     try:

@@ -33,12 +33,18 @@ CLASSES = ("01", "10", "11", "20", "21", "01", "01")
 def printed(text: str) -> tuple[str, bytes]:
     """The page with what its commands print now, and the picture that they draw."""
     with tempfile.TemporaryDirectory() as room, chdir(room), patch.object(plot, "CHINESE_FONTS", ()):
-        Path("terminal.toml").write_text(sample().replace('data = "/var/lib/smk"', 'data = "data"'), "utf-8")
+        Path("terminal.toml").write_text(for_trials(), "utf-8")
         _ride(Path("data"), Path("snapshot.db"))
         today = [FIRST_DAY]
         with patch.object(commands, "today", lambda: today[0]):
             page = STORY.sub(lambda found: _played(found, today), text)
         return page, Path("winter.png").read_bytes()
+
+
+def for_trials() -> str:
+    """The sample configuration with its data beside it, of a device that takes what nobody signed."""
+    settings = sample().replace('data = "/var/lib/smk"', 'data = "data"')
+    return settings.replace("development = false", "development = true")
 
 
 def _played(found: re.Match[str], today: list[date]) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from config.store import load_configuration, sample
+from config.store import load_configuration
 from terminal import cli
 from terminal.commands import packs as commands
 from terminal.commands.device import PID
 from terminal.packs import shelf_of
 from tests.bus import Bus, card
+from tests.technician import for_trials
 from tests.test_pack import edited, pack_files
 
 NUMBER = "31400000000000000001"
@@ -30,7 +31,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the configuration of a device that does not run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(commands, "today", lambda: TODAY)
-    Path("terminal.toml").write_text(sample().replace('"/var/lib/smk"', '"data"'), "utf-8")
+    Path("terminal.toml").write_text(for_trials(), "utf-8")
     return tmp_path
 
 

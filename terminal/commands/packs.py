@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from terminal.commands import pack_files
+from terminal.commands import pack_files, publish, signed
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
 
 
@@ -18,27 +18,33 @@ def pack() -> None:
     """
 
 
-for command in (pack_files.copy, pack_files.check, pack_files.diff):
+for command in (pack_files.copy, pack_files.check, pack_files.diff, signed.trust, signed.stick, publish.publish):
     pack.add_command(command)
 
 
-@pack.command("load", short_help="Check a pack and put it on the device's shelf.")
+@pack.command("load", short_help="Take what is new on a stick; or put one pack on the shelf.")
 @configuration_file
-@click.argument("place")
+@click.argument("place", required=False)
+@signed.clock_right
 @speaking
-def pack_load(configuration: str, place: str) -> None:
-    """Check the pack and put it on the device's shelf. It waits there: `smk pack activate` gives it its day."""
-    from config.store import load_pack_files
+def pack_load(configuration: str, place: str | None, clock_is_right: bool | None) -> None:
+    """Verify a signed stick or address and take what is new: each pack is put on the shelf and ordered for its day.
+
+    Without PLACE: from the configuration's [packs] url. A pack that nobody signed is taken in development mode alone;
+    it waits on the shelf until `smk pack activate` gives it its day, as does builtin:NAME.
+    """
+    from config.store import BUILTIN, load_pack_files
     from terminal import packs
 
+    if place is None or signed.is_signed(place):
+        return signed.load(configuration, place, clock_is_right)
     device, profiles = _device(configuration)
+    if not place.startswith(BUILTIN):
+        signed.only_in_development(device, place)
     files = load_pack_files(place)
     parsed = packs.checked(files, place, profiles)
     if packs.is_another(device, parsed.version, files):
-        fail(
-            f"版本号 {parsed.version} 已用于生效中的另一份内容：在 pack.toml 中改用新的 version\n"
-            f"{parsed.version} names the pack in force, with other content: give this one a new version in pack.toml"
-        )
+        raise packs.version_taken(parsed.version)
     edition = packs.shelf_of(device).load(files, parsed.version, parsed.in_force_from)
     click.echo(f"已装入，尚未生效 · loaded, not in force: {edition.version}, 自 · from {edition.in_force_from}")
     click.echo(f"下一步 · next: smk pack activate {configuration} {edition.version}")

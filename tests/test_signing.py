@@ -1,0 +1,111 @@
+"""What the office signs is taken, whole and on its day; nothing else is."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from config.errors import ConfigError
+from config.model import Configuration
+from config.signing import keys
+from config.signing.fetch import fetcher
+from terminal import box, packs, signed
+from tests.offices import DAY, NOW, OfficeRoom, device
+
+DECEMBER = date(2026, 12, 1)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An office that has published a pack for December, and its stick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "SCRYPT_LOG_N", 10)
+        room = OfficeRoom(tmp_path_factory.mktemp("office"))
+        room.publish("jiaxing-2026.12", DECEMBER)
+        room.stick()
+        yield room.folder
+
+
+@pytest.fixture
+def office(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfficeRoom:
+    """A copy of it, to be changed."""
+    monkeypatch.setattr(keys, "SCRYPT_LOG_N", 10)
+    shutil.copytree(made, tmp_path / "office")
+    room = object.__new__(OfficeRoom)
+    room.folder, room.repository, room.now = tmp_path / "office", tmp_path / "office" / "repo", NOW
+    return room
+
+
+@pytest.fixture
+def bus(office: OfficeRoom, tmp_path: Path) -> Configuration:
+    """A bus that trusts the office."""
+    configuration = device(tmp_path)
+    signed.trust_of(configuration).enrol(office.root)
+    return configuration
+
+
+def take(bus: Configuration, place: Path) -> dict[str, str]:
+    """Load it; what became of each version."""
+    return {one.offer.entry.version: one.planned.how for one in signed.load(bus, str(place), NOW).changes}
+
+
+def refusal(bus: Configuration, place: Path) -> str:
+    """Why it is not taken; neither the shelf nor what is in force has changed."""
+    before = packs.shelf_of(bus).state()
+    with pytest.raises(ConfigError) as refused:
+        signed.load(bus, str(place), NOW)
+    assert packs.shelf_of(bus).state() == before
+    return refused.value.text()
+
+
+def test_a_signed_pack_waits_for_its_day_and_tells_who_signed_it(office: OfficeRoom, bus: Configuration) -> None:
+    found = signed.inspect(bus, str(office.folder / "usb"), NOW)
+    [change] = found.changes
+    assert (change.planned.how, change.planned.day, change.planned.instead_of) == ("new", DECEMBER, "jiaxing-2022.1")
+    assert change.offer.signature.holders == ("holder of bus-1",)
+    assert packs.shelf_of(bus).state().waiting == (), "to look takes nothing"
+
+    assert take(bus, office.folder / "usb") == {"jiaxing-2026.12": "new"}
+    [waiting] = packs.shelf_of(bus).state().waiting
+    assert (waiting.ordered_for, waiting.edition.signed) == (DECEMBER, "bus v2: holder of bus-1")
+    assert take(bus, office.folder / "usb") == {"jiaxing-2026.12": "waiting"}
+
+
+def test_on_its_day_it_takes_force_between_two_trips_and_can_be_undone(office: OfficeRoom, bus: Configuration) -> None:
+    take(bus, office.folder / "usb")
+    profiles = box.load_profiles(bus.cards.profiles)
+    switched = []
+
+    def fail(what: str, why: str) -> None:
+        raise AssertionError(f"{what}: {why}")
+
+    turn = packs.Turn(bus, profiles, lambda: None, lambda switch: switched.append(switch()), fail)
+    turn.take(DECEMBER - DAY)
+    assert switched == []
+    turn.take(DECEMBER)
+    assert packs.load_pack(bus, profiles, None).value.version == "jiaxing-2026.12"
+    packs.shelf_of(bus).change(lambda state: state.rolled_back())
+    assert packs.load_pack(bus, profiles, None).value.version == "jiaxing-2022.1"
+    assert take(bus, office.folder / "usb") == {"jiaxing-2026.12": "previous"}, "what was undone stays undone"
+
+
+def test_a_rotated_root_comes_with_the_stick(office: OfficeRoom, bus: Configuration) -> None:
+    take(bus, office.folder / "usb")
+    [old] = [one for one in office.office().standings() if one.role == "root"]
+    new = office.key("root-4")
+    office.office().rotate({old.keys[0][0]: ("root", new)})
+    office.publish("jiaxing-2027.1", date(2027, 1, 1))
+    assert take(bus, office.stick("second"))["jiaxing-2027.1"] == "new"
+    standing = signed.trust_of(bus).standing()
+    assert standing is not None and standing.root == 2
+
+
+def test_the_same_layout_serves_as_a_folder_and_on_a_stick(office: OfficeRoom, bus: Configuration) -> None:
+    assert take(bus, office.repository) == {"jiaxing-2026.12": "new"}
+    assert fetcher(str(office.folder / "usb")).base == fetcher(str(office.repository)).base
+
+
+def test_a_device_that_trusts_nobody_says_what_to_do(office: OfficeRoom, tmp_path: Path) -> None:
+    assert "smk pack trust" in refusal(device(tmp_path), office.folder / "usb")
