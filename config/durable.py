@@ -1,6 +1,9 @@
 """Files that survive a power cut: made durable beside their place, then moved into it."""
 
+import errno
+import fcntl
 import os
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,18 +15,21 @@ from config.errors import ConfigError
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal files give equal copies
 
 
-def write_durably(path: Path, raw: bytes) -> None:
-    """Write a file whose bytes are on the disk when this returns; its name is not yet. Raises OSError."""
-    with path.open("wb") as file:
+def write_durably(path: Path, raw: bytes, mode: int = 0o666) -> None:
+    """Write a file whose bytes are on the disk when this returns; its name is not yet. Raises OSError.
+
+    `mode`: who may read a file that is new, as for open(2).
+    """
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(raw)
         file.flush()
         os.fsync(file.fileno())
 
 
-def replace_durably(path: Path, raw: bytes) -> None:
+def replace_durably(path: Path, raw: bytes, mode: int = 0o666) -> None:
     """Make `raw` the file's content: a power cut leaves the old one or the new one, whole. Raises OSError."""
     fresh = path.with_name(f"{path.name}.new")
-    write_durably(fresh, raw)
+    write_durably(fresh, raw, mode)
     fresh.replace(path)
     sync_folder(path.parent)
 
@@ -44,6 +50,25 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
         for name in sorted(files):
             archive.writestr(zipfile.ZipInfo(name, _NO_TIME), files[name])
     return buffer.getvalue()
+
+
+@contextmanager
+def alone(lock: Path, seconds: float, holder: str) -> Iterator[None]:
+    """Hold the lock of that file against other processes, or say who has it (`holder`) after `seconds`.
+
+    A command that somebody suspended must not stop the device. Raises OSError.
+    """
+    deadline = time.monotonic() + seconds
+    with lock.open("wb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(errno.EBUSY, holder) from None
+                time.sleep(seconds / 20)
+        yield
 
 
 @contextmanager

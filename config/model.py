@@ -140,6 +140,13 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """The device's own pages and API on 127.0.0.1. `port` 0 = none."""
+
+    port: int = ruled(whole(0, 65_535), default=0)
+
+
+@dataclass(frozen=True, slots=True)
 class Tap:
     """Times of a tap. `away_ms`: how long a card is gone before the next visit counts."""
 
@@ -220,6 +227,7 @@ class Configuration:
     limits: Limits = field(default_factory=Limits)
     service: Service = field(default_factory=Service)
     face: Face = field(default_factory=Face)
+    web: Web = field(default_factory=Web)
     tap: Tap = field(default_factory=Tap)
     hospital: Hospital = field(default_factory=Hospital)
     library: Library = field(default_factory=Library)
@@ -243,6 +251,7 @@ SECTIONS: dict[str, type[Any]] = {
     "limits": Limits,
     "service": Service,
     "face": Face,
+    "web": Web,
     "tap": Tap,
     "hospital": Hospital,
     "library": Library,

@@ -8,20 +8,16 @@ A copy is durable before the state names it, and the state is replaced as a whol
 old state or the new one. What a pack says is not this room's business: whoever loads one has checked it.
 """
 
-import errno
-import fcntl
 import hashlib
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
-from config.durable import replace_durably, telling, zipped
+from config.durable import alone, replace_durably, telling, zipped
 from config.editions import Edition, State
 from config.errors import ConfigError
 from config.files import read_file, unzipped
@@ -99,18 +95,5 @@ class Shelf:
     def _alone(self) -> Iterator[None]:
         with telling(self.folder, "票价包架无法写入", "the shelf of packs cannot be written"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / "lock").open("wb") as lock:
-                _lock(lock)
+            with alone(self.folder / "lock", SHELF_LOCK_S, "another smk pack command holds it"):
                 yield
-
-
-def _lock(file: BinaryIO) -> None:
-    """Take the lock, or say who has it: a command that somebody suspended must not stop the device. Raises OSError."""
-    deadline = time.monotonic() + SHELF_LOCK_S
-    while True:
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise OSError(errno.EBUSY, "another smk pack command holds it") from None
-            time.sleep(SHELF_LOCK_S / 20)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -37,6 +37,10 @@ from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
 from terminal.signal import Signals
 from terminal.tap import Outcome
 from terminal.whereabouts import Sighting
+
+if TYPE_CHECKING:
+    from terminal.faces.web.face import WebFace
+    from terminal.faces.web.page import House
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +120,8 @@ def build(
     _tell(alarm, pack, hot_list)
     signals = load_signals()
     manager, watched_s = watchdog.from_environment({} if environment is None else environment)
-    shown = (*configured_faces(configuration, plain), manager, *faces)
+    web = web_face(configuration.web.port) if configuration.web.port else None
+    shown = (*configured_faces(configuration, plain), *([web] if web else []), manager, *faces)
     face = Fan(shown, lambda what, why: log.error("%s: %s", what, why))
     pulse = watchdog.DiskPulse(data) if watched_s else None
     lags = {"face": face.lag_s} | ({"disk": pulse.lag_s} if pulse else {})
@@ -141,7 +146,32 @@ def build(
     built = Box(device, journal, worker, alarm, pulse)
     turn = Turn(configuration, profiles, lambda: built.reload(configuration), built.at_next_trip, alarm)
     turn.take(clock.read().at.date())  # what is due holds from the first tap on
+    if web is not None:
+        web.open(lambda: house(built, clock))
     return built
+
+
+def web_face(port: int) -> "WebFace":
+    """The pages' face; not imported where nobody wants pages."""
+    from terminal.faces.web.face import WebFace
+
+    return WebFace(port)
+
+
+def house(built: Box, clock: SystemClock) -> "House":
+    """What the pages of this device are built upon; called in the web face's thread."""
+    from terminal.faces.web.page import House
+
+    device, worker = built.device, built.worker
+    return House(
+        configuration=device.configuration,
+        journal=built.journal,
+        clock=clock,
+        status=lambda: status(device, worker),
+        software=software(),
+        worker=worker,
+        device=device,
+    )
 
 
 def _tell(alarm: Callable[[str, str], None], *given: Loaded[Any]) -> None:
@@ -249,6 +279,8 @@ def status(device: Device, worker: Worker | None) -> Status:
         online=worker.standing().online if worker else None,
         pack=f"{device.tables.pack.version}{DEVELOPMENT if device.configuration.packs.development else ''}",
         hot_list=device.tables.hot_list.version,
+        pack_since=device.tables.pack.in_force_from.isoformat(),
+        hot_list_since="" if device.tables.hot_list is NO_HOT_LIST else device.tables.hot_list.date.isoformat(),
     )
 
 

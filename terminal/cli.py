@@ -15,6 +15,7 @@ COMMANDS = {
     "social": "social:social",
     "hospital": "hospital:hospital",
     "library": "library:library",
+    "clerk": "clerks:clerk",
     "peripheral": "peripherals:peripheral",
     "check": "checks:check",
     "config": "checks:config",

@@ -152,7 +152,10 @@ class Advancing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The device's state in a line: mode, why, and what a driver or technician should see."""
+    """The device's state in a line: mode, why, and what a driver or technician should see.
+
+    `pack_since` first day of the pack in force, `hot_list_since` the list's day: ISO 8601, "" where there is none.
+    """
 
     mode: str
     zh: str
@@ -167,3 +170,5 @@ class Status:
     online: bool | None = None
     pack: str = ""
     hot_list: str = ""
+    pack_since: str = ""
+    hot_list_since: str = ""

@@ -12,6 +12,7 @@ from sync.events.bill import (
     ListState,
     Sums,
 )
+from sync.events.clerk import ClerkAct
 from sync.events.device import Alarm, Started
 from sync.events.event import Event
 from sync.events.loan import LoanAsked, LoanClosed, LoanSent, LoanStuck
@@ -29,6 +30,7 @@ __all__ = [
     "BillDone",
     "BillHeld",
     "BillVoid",
+    "ClerkAct",
     "CounterOff",
     "CounterOn",
     "Done",
@@ -77,4 +79,5 @@ AnyEvent = (
     | LoanSent
     | LoanStuck
     | LoanClosed
+    | ClerkAct
 )

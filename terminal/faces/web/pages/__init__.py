@@ -1,0 +1,17 @@
+"""The pages of the web face, one module each: `page(house)` gives the page, None where the device has no use for it."""
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from terminal.faces.web.page import House, Page
+
+MODULES = ("kiosk",)
+"""In the order of the navigation."""
+
+
+def pages(house: House) -> Iterator[Page]:
+    """The pages of this device."""
+    for name in MODULES:
+        page: Page | None = import_module(f"{__name__}.{name}").page(house)
+        if page is not None:
+            yield page

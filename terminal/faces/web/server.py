@@ -1,0 +1,65 @@
+"""The server behind the web face: pages, guard, accounts and operations put together, and uvicorn on its own loop."""
+
+import socket
+from collections.abc import Callable
+
+from uvicorn import Config, Server
+
+from terminal.faces.web.accounts import Accounts
+from terminal.faces.web.acting import Acting
+from terminal.faces.web.guard import Guard
+from terminal.faces.web.limits import STOP_S
+from terminal.faces.web.login import LogInPage
+from terminal.faces.web.operations import Operations
+from terminal.faces.web.page import House
+from terminal.faces.web.pages import pages
+from terminal.faces.web.sessions import Sessions
+from terminal.faces.web.site import Site
+from terminal.faces.web.state import State
+from terminal.faces.web.stream import Stream
+
+CONNECTIONS_MAX = 64
+"""At once: some pages with six connections each, and programs. More wait or are turned away."""
+
+
+class Served:
+    """All that serves one device's pages; made and run in the web thread."""
+
+    def __init__(self, house: House, port: int, state: Callable[[], State]) -> None:
+        """Raises apsw.Error when the data directory cannot be written."""
+        self.stream = Stream()
+        self._operations = Operations(house.data)
+        found = list(pages(house))
+        acting = Acting(house, self._operations, [act for page in found for act in page.acts])
+        accounts = Accounts(house.data)
+        sessions = Sessions(accounts.standing)
+        guard = Guard(lambda *call: site.app(*call), port, accounts, sessions)
+        log_in = LogInPage(accounts, sessions, acting, guard.cookie)
+        log_in.site = site = Site(found, acting, self.stream, state, log_in.routes())
+        self._server = Server(
+            Config(
+                guard,
+                http="h11",
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=CONNECTIONS_MAX,
+                timeout_graceful_shutdown=int(STOP_S),
+            )
+        )
+
+    async def run(self, listening: socket.socket) -> None:
+        """Serve until `stop`."""
+        try:
+            await self._server.serve(sockets=[listening])
+        finally:
+            self._operations.close()
+
+    def stop(self) -> None:
+        """On the loop: end the streams, then the server."""
+        self._server.should_exit = True
+        self.stream.close()
