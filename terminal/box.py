@@ -108,20 +108,14 @@ def build(
     last, synced = journal.row(journal.last_seq), journal.last_synced
     clock = SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
 
-    def alarm(what: str, detail: str) -> None:
-        try:
-            journal.keep(Alarm(what, detail[:200]), *clock.read().stamp())
-        except JournalError as trouble:  # whoever raises the alarm goes on: a start, the sync thread
-            log.error("the alarm %s could not be recorded: %s", what, trouble)
-
-    worker = None
-    if configuration.sync.backend:
-        worker = Worker(journal, Link(configuration.sync.backend), lambda versions: None, alarm)
+    alarm = alarms(journal, clock)
+    backend = configuration.sync.backend
+    worker = Worker(journal, Link(backend), lambda versions: None, alarm) if backend else None
     _tell(alarm, pack, hot_list)
     signals = load_signals()
     manager, watched_s = watchdog.from_environment({} if environment is None else environment)
-    web = web_face(configuration.web.port) if configuration.web.port else None
-    shown = (*configured_faces(configuration, plain), *([web] if web else []), manager, *faces)
+    web = web_faces(configuration)
+    shown = (*configured_faces(configuration, plain), *web, manager, *faces)
     face = Fan(shown, lambda what, why: log.error("%s: %s", what, why))
     pulse = watchdog.DiskPulse(data) if watched_s else None
     lags = {"face": face.lag_s} | ({"disk": pulse.lag_s} if pulse else {})
@@ -146,16 +140,18 @@ def build(
     built = Box(device, journal, worker, alarm, pulse)
     turn = Turn(configuration, profiles, lambda: built.reload(configuration), built.at_next_trip, alarm)
     turn.take(clock.read().at.date())  # what is due holds from the first tap on
-    if web is not None:
-        web.open(lambda: house(built, clock))
+    for pages in web:
+        pages.open(lambda: house(built, clock))
     return built
 
 
-def web_face(port: int) -> "WebFace":
-    """The pages' face; not imported where nobody wants pages."""
+def web_faces(configuration: Configuration) -> "list[WebFace]":
+    """The device's pages, if it has any; not imported where nobody wants them."""
+    if not configuration.web.port:
+        return []
     from terminal.faces.web.face import WebFace
 
-    return WebFace(port)
+    return [WebFace(configuration.web.port)]
 
 
 def house(built: Box, clock: SystemClock) -> "House":
@@ -172,6 +168,18 @@ def house(built: Box, clock: SystemClock) -> "House":
         worker=worker,
         device=device,
     )
+
+
+def alarms(journal: Journal, clock: SystemClock) -> Callable[[str, str], None]:
+    """What records an alarm. One that cannot be recorded is logged; whoever raises it goes on."""
+
+    def alarm(what: str, detail: str) -> None:
+        try:
+            journal.keep(Alarm(what, detail[:200]), *clock.read().stamp())
+        except JournalError as trouble:
+            log.error("the alarm %s could not be recorded: %s", what, trouble)
+
+    return alarm
 
 
 def _tell(alarm: Callable[[str, str], None], *given: Loaded[Any]) -> None:

@@ -28,6 +28,7 @@ from terminal.faces.web.limits import (
     LOCK_OUT_S,
     PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN,
+    SCRYPT_BYTES_MAX,
     SCRYPT_N,
     SCRYPT_P,
     SCRYPT_R,
@@ -89,8 +90,8 @@ class Refusal(msgspec.Struct, frozen=True):
 
 def hashed(password: str, salt: bytes) -> bytes:
     """scrypt of a password; the interpreter goes on with other threads meanwhile."""
-    room = 2 * 128 * SCRYPT_N * SCRYPT_R
-    return hashlib.scrypt(password.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, maxmem=room, dklen=32)
+    price = {"n": SCRYPT_N, "r": SCRYPT_R, "p": SCRYPT_P, "maxmem": SCRYPT_BYTES_MAX}
+    return hashlib.scrypt(password.encode(), salt=salt, dklen=32, **price)
 
 
 class Accounts:

@@ -21,6 +21,7 @@ from terminal.ports import Signal, Status
 if TYPE_CHECKING:
     from terminal.faces.web.page import House
     from terminal.faces.web.server import Served
+    from terminal.faces.web.site import Site
     from terminal.faces.web.state import State
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,11 @@ class WebFace:
             threading.Thread(target=self._serve, name="web", daemon=True),
             threading.Thread(target=self._pass_on, name="web-mail", daemon=True),
         ]
+
+    @property
+    def site(self) -> "Site | None":
+        """What is served, None before."""
+        return self._served.site if self._served is not None else None
 
     def open(self, house: Callable[[], "House"]) -> None:
         """Begin to serve `house`, which is made in the face's own thread; returns at once."""

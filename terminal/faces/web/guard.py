@@ -55,10 +55,11 @@ class Fault(NamedTuple):
 class Guard:
     """An ASGI application in front of `app`. It puts `who` (None: nobody) and `session` into the request's state."""
 
-    def __init__(self, app: App, port: int, accounts: Accounts, sessions: Sessions) -> None:
+    def __init__(self, app: App, port: int, cookie: str, accounts: Accounts, sessions: Sessions) -> None:
+        """`cookie` its name."""
         self._app, self._accounts, self._sessions = app, accounts, sessions
         self._hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
-        self.cookie = f"smk-{port}"
+        self._name = cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or say why not."""
@@ -122,7 +123,7 @@ class Guard:
 
     def _cookie(self, headers: list[tuple[bytes, bytes]]) -> str:
         try:
-            found = SimpleCookie(b"; ".join(_all(headers, b"cookie")).decode("latin-1")).get(self.cookie)
+            found = SimpleCookie(b"; ".join(_all(headers, b"cookie")).decode("latin-1")).get(self._name)
         except CookieError:
             return ""
         return found.value if found is not None else ""

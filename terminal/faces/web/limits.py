@@ -3,6 +3,9 @@
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
 """A guess costs whoever stole the file 16 MiB and a fifth of a second: one of OWASP's equal choices."""
 
+SCRYPT_BYTES_MAX = 32 * 1024 * 1024
+"""What OpenSSL may take for it: those 16 MiB and some more."""
+
 PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX = 8, 128
 """Shorter ones are guessed; longer ones are no password, and hashing them is work for whoever asks."""
 

@@ -38,7 +38,8 @@ class LogInPage:
     """The routes of logging in and out. `site` is set once it stands."""
 
     def __init__(self, accounts: Accounts, sessions: Sessions, acting: Acting, cookie: str) -> None:
-        self._accounts, self._sessions, self._acting, self._cookie = accounts, sessions, acting, cookie
+        """`cookie`: its name, which bears the port, since cookies do not know ports."""
+        self._accounts, self._sessions, self._acting, self.cookie = accounts, sessions, acting, cookie
         self._decoder = msgspec.json.Decoder(LogIn)
         self.site: Site
 
@@ -73,7 +74,7 @@ class LogInPage:
         session = self._sessions.find(cookie)
         assert session is not None
         answer = answered(LoggedIn(found.name, found.role.value, session.token, self.site.first(found.role)))
-        answer.set_cookie(self._cookie, cookie, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(self.cookie, cookie, httponly=True, samesite="strict", path="/")
         return answer
 
     def _checked(self, given: LogIn) -> Who | Refusal:
@@ -87,8 +88,8 @@ class LogInPage:
     async def _log_out(self, request: Request) -> Response:
         if request.state.session is not None:
             who: Who = request.state.who
-            self._sessions.end(request.cookies.get(self._cookie, ""))
+            self._sessions.end(request.cookies.get(self.cookie, ""))
             await run_in_threadpool(self._acting.note, who.name, who.role.value, "log_out", "", "done")
         answer = answered({"begin": "/login"})
-        answer.delete_cookie(self._cookie, httponly=True, samesite="strict", path="/")
+        answer.delete_cookie(self.cookie, httponly=True, samesite="strict", path="/")
         return answer

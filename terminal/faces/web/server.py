@@ -33,9 +33,9 @@ class Served:
         acting = Acting(house, self._operations, [act for page in found for act in page.acts])
         accounts = Accounts(house.data)
         sessions = Sessions(accounts.standing)
-        guard = Guard(lambda *call: site.app(*call), port, accounts, sessions)
-        log_in = LogInPage(accounts, sessions, acting, guard.cookie)
-        log_in.site = site = Site(found, acting, self.stream, state, log_in.routes())
+        log_in = LogInPage(accounts, sessions, acting, f"smk-{port}")
+        log_in.site = self.site = Site(found, acting, self.stream, state, log_in.routes())
+        guard = Guard(self.site.app, port, log_in.cookie, accounts, sessions)
         self._server = Server(
             Config(
                 guard,
