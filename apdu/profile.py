@@ -73,11 +73,16 @@ class Profile:
     @property
     def rides_on(self) -> bool:
         """Whether a record that is written with a debit, and read back, can tell of a ride that is not paid yet."""
-        return any(cache.proof and {field.name for field in cache.layout.fields} >= RIDE_ON for cache in self.caches)
+        return _rides_on(self)  # asked in every tap, and always the same
 
     def file(self, name: str) -> File:
         """The file of that name."""
         return next(file for file in self.files if file.name == name)
+
+
+@lru_cache(maxsize=64)
+def _rides_on(profile: Profile) -> bool:
+    return any(cache.proof and {field.name for field in cache.layout.fields} >= RIDE_ON for cache in profile.caches)
 
 
 RIDE_ON = frozenset(("state", "board_org", "board_station", "marked_fare", "boarded_at", "alighted_at"))

@@ -24,6 +24,8 @@ class Slot(Enum):
     CARD = "card"
     PSAM = "psam"
 
+    __hash__ = object.__hash__  # Enum's own is a Python call in each look-up of a wire
+
 
 class Send(NamedTuple):
     """Send `command` to the chip in `slot`; the script is resumed with its Response."""

@@ -147,12 +147,16 @@ class Journal:
         head = chain(self._head, raw)
         beside = columns(event)
         fen = self._counted_fen(event) if isinstance(event, Done | Void | Grey) else 0
-        insert = (_INSERT, (seq, raw, head, *beside, fen, self._now.signalled))
-        self._store.commit([insert, *self._now.changes(self._written, WITH_A_ROW)])
+        now, written = self._now, self._written
+        insert = (_INSERT, (seq, raw, head, *beside, fen, now.signalled))
+        if now.acknowledged == written.acknowledged:
+            self._store.commit((insert,))
+        else:
+            self._store.commit([insert, *now.changes(written, WITH_A_ROW)])
+            self._written = written._replace(acknowledged=now.acknowledged, acknowledged_fen=now.acknowledged_fen)
         self._last_seq, self._head = seq, head
-        now = self._now
-        self._written = self._written._replace(acknowledged=now.acknowledged, acknowledged_fen=now.acknowledged_fen)
-        self._now = now._replace(total_fen=now.total_fen + fen, synced=seq if clock == "synced" else now.synced)
+        if fen or clock == "synced":
+            self._now = now._replace(total_fen=now.total_fen + fen, synced=seq if clock == "synced" else now.synced)
         recall.follow(self._drafts, row)
         return row
 
@@ -239,8 +243,11 @@ class Journal:
         return count(rows, shift, trip)
 
     def _read(self, query: Callable[..., T], *asked: object) -> T:
-        with self._lock, self._store.reading() as connection:
-            return query(connection, *asked)
+        with self._lock:
+            try:
+                return query(self._store.connection, *asked)
+            except TROUBLES as wrong:
+                raise said(self.path, wrong) from wrong
 
     # Reading, for the backend
 

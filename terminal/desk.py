@@ -34,6 +34,7 @@ class Desk:
         self.hot_list = hot_list
         self.started = started
         self.moment = started
+        self._stamp = started.stamp()
         self.wires: dict[Slot, Wire] = {}
         self.unwritten: list[AnyEvent] = []
         self._psam: Psam | None = None
@@ -69,7 +70,7 @@ class Desk:
         def keep(draft: Any) -> None:
             assert as_held is not None, "a script that holds needs a row"
             self._flush_unwritten()
-            self._held_seq = self.journal.hold(as_held(draft), *self.moment.stamp()).seq
+            self._held_seq = self.journal.hold(as_held(draft), *self._stamp).seq
 
         return run(script, self.wires, keep)
 
@@ -83,6 +84,7 @@ class Desk:
     def begin(self, moment: Moment, card: Wire | None) -> None:
         """A visit begins: its moment and the card's wire."""
         self.moment = moment
+        self._stamp = moment.stamp()  # every row of a tap bears it
         if card is None:
             self.wires.pop(Slot.CARD, None)
         else:
@@ -91,7 +93,7 @@ class Desk:
     def keep(self, event: AnyEvent) -> int:
         """Make a row durable. Raises JournalError."""
         self._flush_unwritten()
-        return self.journal.keep(event, *self.moment.stamp()).seq
+        return self.journal.keep(event, *self._stamp).seq
 
     def close(self, event: AnyEvent) -> int:
         """Make an outcome durable; what cannot be written is kept in memory, the device closes (docs/healing.md)."""
@@ -220,7 +222,7 @@ class Desk:
         while self.unwritten:
             event = self.unwritten[0]
             if not self._is_written(event):
-                self.journal.keep(event, *self.moment.stamp())
+                self.journal.keep(event, *self._stamp)
             self.unwritten.pop(0)
 
     def _is_written(self, event: AnyEvent) -> bool:
