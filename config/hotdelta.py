@@ -14,7 +14,7 @@ import msgspec
 
 from config.blacklist import HotListFaults
 from config.faults import Fault
-from config.hotlist import CITY_DIGITS, City, HotList, Range, Version, spread
+from config.hotlist import CITY_DIGITS, LEVEL_BITS, City, HotList, Range, Version, entry, index, spread
 from config.hotmap import Source, view_of, whole
 from config.limits import HOT_LIST_CHANGES_MAX, HOT_LIST_RANGES_MAX
 
@@ -74,8 +74,12 @@ def build_delta(before: HotList, after: HotList, digest: bytes) -> bytes:
     return msgspec.json.encode(delta)
 
 
-Piece = range | tuple[int, int]
-"""A stretch of places in the old arrays, or a new card: serial and level."""
+Piece = range | int
+"""A stretch of places in the old array, or a new entry."""
+
+MOVED_AT_ONCE = 4096
+ONES = ((1 << 32 * MOVED_AT_ONCE) - 1) // 0xFFFF_FFFF
+"""One in each of so many places of 32 bits: times n, what moves as many starts by n in one addition."""
 
 
 def spliced(city: City | None, changes: Mapping[int, int | None]) -> Source | None:
@@ -83,30 +87,39 @@ def spliced(city: City | None, changes: Mapping[int, int | None]) -> Source | No
 
     Raises HotListFaults on a card to drop that is not there.
     """
-    serials: Sequence[int] = city.serials if city else ()
-    levels: Sequence[int] = city.levels if city else ()
-    pieces = list(_pieces(serials, changes))
+    entries: Sequence[int] = city.entries if city else ()
+    pieces = list(_pieces(entries, changes))
     if not pieces:
         return None
 
-    def fill(to_serials: memoryview, to_levels: memoryview) -> None:
+    def fill(target: memoryview) -> None:
         place = 0
         for piece in pieces:
             if isinstance(piece, range):
-                end = place + len(piece)
-                to_serials[place:end] = view_of(serials)[piece.start : piece.stop]
-                to_levels[place:end] = view_of(levels)[piece.start : piece.stop]
-                place = end
+                target[place : place + len(piece)] = view_of(entries)[piece.start : piece.stop]
+                place += len(piece)
             else:
-                to_serials[place], to_levels[place] = piece
+                target[place] = piece
                 place += 1
 
     ends = [
-        serials[piece[end]] if isinstance(piece, range) else piece[0]
-        for piece, end in ((pieces[0], 0), (pieces[-1], -1))
+        entries[piece[end]] if isinstance(piece, range) else piece for piece, end in ((pieces[0], 0), (pieces[-1], -1))
     ]
     count = sum(len(piece) if isinstance(piece, range) else 1 for piece in pieces)
-    return Source(count, *spread(ends[0], ends[1], count), fill)
+    base, last, shift, buckets = spread(ends[0] >> LEVEL_BITS, ends[1] >> LEVEL_BITS, count)
+
+    def fill_index(starts: memoryview, made: memoryview) -> None:
+        if city is not None and (base, shift, buckets + 1) == (city.base, city.shift, len(city.starts)):
+            steps = [
+                ((serial - base) >> shift, (changes[serial] is not None) - _place(entries, serial)[1])
+                for serial in sorted(changes)
+            ]
+            _move(view_of(city.starts), steps, starts)
+        else:
+            for bucket, start in enumerate(index(made, base, shift, buckets)):
+                starts[bucket] = start
+
+    return Source(count, base, last, shift, buckets, fill, fill_index)
 
 
 def sources(before: HotList, delta: Delta) -> dict[str, Source]:
@@ -145,22 +158,46 @@ def version(delta: Delta) -> Version:
         raise _refused("版本日期不存在", f"the version's date does not exist: {delta.after}") from wrong
 
 
-def _pieces(serials: Sequence[int], changes: Mapping[int, int | None]) -> Iterator[Piece]:
-    """Stretches of places in `serials` that stay, and (serial, level) of the cards that come or change."""
+def _pieces(entries: Sequence[int], changes: Mapping[int, int | None]) -> Iterator[Piece]:
+    """Stretches of places in `entries` that stay, and the entries of the cards that come or change."""
     start = 0
     for serial in sorted(changes):
         level = changes[serial]
-        place = bisect_left(serials, serial, start)
-        is_there = place < len(serials) and serials[place] == serial
+        place, is_there = _place(entries, serial, start)
         if level is None and not is_there:
             raise _refused("要删除的卡不在名单中", "a card to be dropped is not on the list")
         if start < place:
             yield range(start, place)
         if level is not None:
-            yield serial, level
+            yield entry(serial, level)
         start = place + is_there
-    if start < len(serials):
-        yield range(start, len(serials))
+    if start < len(entries):
+        yield range(start, len(entries))
+
+
+def _place(entries: Sequence[int], serial: int, start: int = 0) -> tuple[int, bool]:
+    """Where the serial's entry lies or would lie, not before `start`; whether it is there."""
+    place = bisect_left(entries, entry(serial, 0), start)
+    return place, place < len(entries) and entries[place] >> LEVEL_BITS == serial
+
+
+def _move(old: memoryview, steps: Sequence[tuple[int, int]], new: memoryview) -> None:
+    """The index `new` from the `old` one: each start moves by what came before it less what went.
+
+    `steps`: in order, the bucket of a card and 1, -1 or 0.
+    """
+    begin = offset = 0
+    for bucket, step in [*steps, (len(old) - 1, 0)]:
+        for part in range(begin, bucket + 1, MOVED_AT_ONCE):
+            end = min(part + MOVED_AT_ONCE, bucket + 1)
+            starts = old[part:end]
+            if offset:
+                ones = ONES >> 32 * (MOVED_AT_ONCE - len(starts))
+                moved = int.from_bytes(starts.tobytes(), "little") + offset * ones
+                starts = memoryview(moved.to_bytes(4 * len(starts), "little")).cast("I")
+            new[part:end] = starts
+        begin = max(begin, bucket + 1)
+        offset += step
 
 
 def _refused(zh: str, en: str) -> HotListFaults:

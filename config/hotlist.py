@@ -1,9 +1,10 @@
-"""The hot list: the cards that must not pay, asked in under a microsecond.
+"""The hot list: the cards that must not pay, asked in about a microsecond.
 
-A card number (20 digits: city 4, serial 16) does not fit into 64 bits, its serial does: the serials of each city lie in
-a sorted array of 8 bytes an entry. An index over the leading bits leaves a few of them to search. The arrays may lie in
-memory or in a mapped file (config/hotmap.py). No filter stands in front: a false hit would turn an honest rider away.
-Whole ranges of numbers stand beside the cards. Source: docs/hotlist.md.
+A card number (20 digits: city 4, serial 16) does not fit into 64 bits; its serial with the level does: the entries of
+each city lie in a sorted array of 8 bytes each. An index over the leading bits leaves a few of them to search: a
+look-up waits for two places in memory. The arrays may lie in memory or in a mapped file (config/hotmap.py). No filter
+stands in front: a false hit would turn an honest rider away. Whole ranges of numbers stand beside the cards. Source:
+docs/hotlist.md.
 """
 
 from array import array
@@ -17,6 +18,11 @@ from config.limits import HOT_LIST_INDEX_BITS
 CITY_DIGITS = 4
 NUMBER_DIGITS = 20
 SERIAL_DIGITS = NUMBER_DIGITS - CITY_DIGITS
+LEVEL_BITS = 8
+LEVEL_MASK = 0xFF
+ROUND_BITS = 6
+NEAR = 64
+"""Most buckets begin within so many entries of the one before."""
 
 
 class Version(NamedTuple):
@@ -38,44 +44,70 @@ class Range(NamedTuple):
 
 
 class City(NamedTuple):
-    """One city's cards: sorted serials, the level of each at the same place, and the index.
+    """One city's cards: sorted entries (`serial << LEVEL_BITS | level`), and the index.
 
-    `starts[b]` is the place of the first serial whose bits above `shift`, counted from `first`, are not below b.
+    `starts[b]` is the place of the first entry whose serial's bits above `shift`, counted from `base`, are not below b;
+    no serial is below `base`, and `last` is the last one.
     """
 
-    first: int
+    base: int
     last: int
     shift: int
     starts: Sequence[int]
-    serials: Sequence[int]
-    levels: Sequence[int]
+    entries: Sequence[int]
 
     @classmethod
-    def of(cls, cards: list[tuple[int, int]]) -> "City":
-        """From (serial, level), each serial once."""
-        cards.sort()
-        serials = array("Q", (serial for serial, _ in cards))
-        return cls.indexed(serials, bytes(level for _, level in cards))
+    def of(cls, cards: Iterable[tuple[int, int]]) -> "City":
+        """From (serial, level), each serial once, at least one."""
+        return cls.indexed(array("Q", sorted(entry(serial, level) for serial, level in cards)))
 
     @classmethod
-    def indexed(cls, serials: Sequence[int], levels: Sequence[int]) -> "City":
-        """From sorted serials and their levels, at least one."""
-        first, last, shift, buckets = spread(serials[0], serials[-1], len(serials))
-        return cls(first, last, shift, array("I", index(serials, first, shift, buckets)), serials, levels)
+    def indexed(cls, entries: Sequence[int]) -> "City":
+        """From sorted entries, at least one."""
+        base, last, shift, buckets = spread(entries[0] >> LEVEL_BITS, entries[-1] >> LEVEL_BITS, len(entries))
+        return cls(base, last, shift, array("I", index(entries, base, shift, buckets)), entries)
+
+
+def entry(serial: int, level: int) -> int:
+    """A card in 64 bits: its serial (16 digits) above its level 0..99."""
+    return serial << LEVEL_BITS | level
 
 
 def spread(first: int, last: int, count: int) -> tuple[int, int, int, int]:
-    """How `count` sorted serials are indexed: the first, the last, the bits below a bucket, the number of buckets."""
-    bits = min(count.bit_length(), HOT_LIST_INDEX_BITS)
-    shift = max(0, (last - first).bit_length() - bits)
-    return first, last, shift, ((last - first) >> shift) + 1
+    """How `count` sorted serials are indexed: the base, the last, the bits below a bucket, the number of buckets.
+
+    Base and end are round numbers, so that a list which loses its first card keeps its index.
+    """
+    shift = max(0, (last - first).bit_length() - _index_bits(count))
+    round_ = _round(shift, count)
+    base = first >> round_ << round_
+    return base, last, shift, buckets_of(base, last, shift, count)
 
 
-def index(serials: Sequence[int], first: int, shift: int, buckets: int) -> Iterator[int]:
+def buckets_of(base: int, last: int, shift: int, count: int) -> int:
+    """The number of buckets of an index."""
+    round_ = _round(shift, count)
+    return ((last >> round_) + 1 << round_) - base >> shift
+
+
+def _index_bits(count: int) -> int:
+    return min(count.bit_length(), HOT_LIST_INDEX_BITS)
+
+
+def _round(shift: int, count: int) -> int:
+    return shift + max(0, _index_bits(count) - ROUND_BITS)
+
+
+def index(entries: Sequence[int], base: int, shift: int, buckets: int) -> Iterator[int]:
     """Where each bucket starts, and behind the last one their end."""
-    place = 0
+    place, end = 0, len(entries)
     for bucket in range(buckets + 1):
-        place = bisect_left(serials, first + (bucket << shift), place)
+        border = entry(base + (bucket << shift), 0)
+        near = min(place + NEAR, end)
+        if near == end or entries[near] >= border:
+            place = bisect_left(entries, border, place, near)
+        else:
+            place = bisect_left(entries, border, near)
         yield place
 
 
@@ -109,22 +141,22 @@ class HotList:
         self.cities = cities
         self.ranges = tuple(sorted(ranges))
         self._lows = [each.low for each in self.ranges]
-        self.count = sum(len(city.levels) for city in cities.values())
+        self.count = sum(len(city.entries) for city in cities.values())
 
     def level(self, number20: str) -> int | None:
         """The level under which the card (20 digits) is listed, None when it is not. Its own entry before a range's."""
         city = self.cities.get(number20[:CITY_DIGITS])
         if city is not None:
-            first, last, shift, starts, serials, levels = city
+            base, last, shift, starts, entries = city
             try:
                 serial = int(number20[CITY_DIGITS:])
             except ValueError:
                 return None
-            if first <= serial <= last:
-                bucket = (serial - first) >> shift
-                place = bisect_left(serials, serial, starts[bucket], starts[bucket + 1])
-                if serials[place] == serial and _is_number(number20):  # only a hit pays for the strict look
-                    return levels[place]
+            if base <= serial <= last:
+                bucket = (serial - base) >> shift
+                found = entries[bisect_left(entries, serial << LEVEL_BITS, starts[bucket], starts[bucket + 1])]
+                if found >> LEVEL_BITS == serial and _is_number(number20):  # only a hit pays for the strict look
+                    return found & LEVEL_MASK
         return self._in_a_range(number20) if self._lows and _is_number(number20) else None
 
     def _in_a_range(self, number20: str) -> int | None:
@@ -135,8 +167,8 @@ class HotList:
     def __iter__(self) -> Iterator[tuple[str, int]]:
         """Every card that has an entry of its own and its level, in the order of the numbers."""
         for name, city in self.cities.items():
-            for serial, level in zip(city.serials, city.levels, strict=True):
-                yield f"{name}{serial:0{SERIAL_DIGITS}d}", level
+            for found in city.entries:
+                yield f"{name}{found >> LEVEL_BITS:0{SERIAL_DIGITS}d}", found & LEVEL_MASK
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -1,8 +1,8 @@
 """The mapped hot list: one file that is used where it lies, however long it is (docs/hotlist.md, "The file").
 
-Header, city table, range table; then for each city its index (4 bytes a bucket), its serials (8 bytes each) and its
-levels (1 byte each), each part filled up to 8 bytes; at the end the SHA-256 of all before. Numbers are little-endian,
-as on every processor that the device runs on.
+Header, city table, range table; then for each city its index (4 bytes a bucket), filled up to 8 bytes, and its entries
+(8 bytes each: serial << 8 | level); at the end the SHA-256 of all before. Numbers are little-endian, as on every
+processor that the device runs on.
 """
 
 import struct
@@ -11,48 +11,53 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from itertools import pairwise
 from typing import Any
 
 from config.blacklist import HotListFaults
 from config.faults import Fault
-from config.hotlist import CITY_DIGITS, NUMBER_DIGITS, City, HotList, Range, Version, index
+from config.hotlist import CITY_DIGITS, LEVEL_BITS, NUMBER_DIGITS, City, HotList, Range, Version, buckets_of, spread
 from config.limits import HOT_LIST_CITIES_MAX, HOT_LIST_RANGES_MAX
 
 assert sys.byteorder == "little", "the arrays are mapped as they are"
 
-MAGIC = b"SMKHOT1\n"
+MAGIC = b"SMKHOT2\n"
 HEADER = struct.Struct("<8sIIII")
 """Magic, day YYYYMMDD, revision, number of cities, number of ranges."""
 CITY = struct.Struct("<IIQQQ")
-"""City (4 digits as a number), bits below a bucket, number of cards, first serial, last serial."""
+"""City (4 digits as a number), bits below a bucket, number of cards, base of the index, last serial."""
 RANGE = struct.Struct("<IIQQQ")
 """City of the low number and of the high one, the low serial, the high serial, the level."""
 DIGEST_BYTES = 32
+RISE_STEP = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where one city's cards come from: how they are indexed, and how they are written into their place.
 
-    `fill` writes `count` sorted serials (format Q) and their levels (format B).
+    `fill` writes `count` sorted entries (format Q), `fill_index` the starts of the buckets and their end (format I),
+    once the entries stand.
     """
 
     count: int
-    first: int
+    base: int
     last: int
     shift: int
     buckets: int
-    fill: Callable[[memoryview, memoryview], None]
+    fill: Callable[[memoryview], None]
+    fill_index: Callable[[memoryview, memoryview], None]
 
 
 def whole(city: City) -> Source:
     """A city as it is."""
 
-    def fill(serials: memoryview, levels: memoryview) -> None:
-        serials[:], levels[:] = view_of(city.serials), view_of(city.levels)
+    def fill(entries: memoryview) -> None:
+        entries[:] = view_of(city.entries)
 
-    return Source(len(city.levels), city.first, city.last, city.shift, len(city.starts) - 1, fill)
+    def fill_index(starts: memoryview, _entries: memoryview) -> None:
+        starts[:] = view_of(city.starts)
+
+    return Source(len(city.entries), city.base, city.last, city.shift, len(city.starts) - 1, fill, fill_index)
 
 
 def view_of(values: Sequence[int]) -> memoryview:
@@ -72,17 +77,16 @@ def write(target: memoryview, version: Version, sources: Mapping[str, Source], r
     place = HEADER.size
     HEADER.pack_into(target, 0, MAGIC, int(f"{version.day:%Y%m%d}"), version.revision, len(sources), len(ranges))
     for name, each in sources.items():
-        CITY.pack_into(target, place, int(name), each.shift, each.count, each.first, each.last)
+        CITY.pack_into(target, place, int(name), each.shift, each.count, each.base, each.last)
         place += CITY.size
     for low, high, level in ranges:
         heads, tails = _numbers(low[:CITY_DIGITS], high[:CITY_DIGITS]), _numbers(low[CITY_DIGITS:], high[CITY_DIGITS:])
         RANGE.pack_into(target, place, *heads, *tails, level)
         place += RANGE.size
     for each in sources.values():
-        starts, serials, levels, place = _views(target, place, each.count, each.buckets)
-        each.fill(serials, levels)
-        for bucket, start in enumerate(index(serials, each.first, each.shift, each.buckets)):
-            starts[bucket] = start
+        starts, entries, place = _views(target, place, each.count, each.buckets)
+        each.fill(entries)
+        each.fill_index(starts, entries)
     digest = sha256(target[:place]).digest()
     target[place:] = digest
     return digest
@@ -110,9 +114,18 @@ def verify(view: memoryview) -> bytes:
     if len(view) < HEADER.size + DIGEST_BYTES or digest != view[-DIGEST_BYTES:]:
         raise _refused("文件已损坏（校验和不符）", "the file is damaged: its checksum is another")
     for city in open_map(view).cities.values():
-        if city.starts[-2] >= len(city.levels) or any(one > following for one, following in pairwise(city.starts)):
+        if city.starts[(city.last - city.base) >> city.shift] >= len(city.entries) or not _rises(view_of(city.starts)):
             raise _refused("索引与卡号不符", "its index does not lead to its cards: fetch the whole list again")
     return digest
+
+
+def _rises(starts: memoryview) -> bool:
+    """Whether no value is below the one before; in stretches, which the interpreter sorts faster than it compares."""
+    for begin in range(0, len(starts), RISE_STEP):
+        part = starts[max(0, begin - 1) : begin + RISE_STEP].tolist()
+        if sorted(part) != part:
+            return False
+    return True
 
 
 def open_map(view: memoryview) -> HotList:
@@ -133,34 +146,34 @@ def _opened(view: memoryview) -> HotList:
     listed = [_range(*row) for row in RANGE.iter_unpack(view[place : place + RANGE.size * ranges])]
     place += RANGE.size * ranges
     found: dict[str, City] = {}
-    for name, shift, count, first, last in table:
-        if not 0 <= name <= 9999 or not count or shift > 63 or first > last:
+    for name, shift, count, base, last in table:
+        if not 0 <= name <= 9999 or not count or shift > 63 or base > last:
             raise ValueError("city table")
-        buckets = ((last - first) >> shift) + 1
-        starts, serials, levels, place = _views(view, place, count, buckets)
-        if (starts[0], starts[-1], serials[0], serials[-1]) != (0, count, first, last):
+        buckets = buckets_of(base, last, shift, count)
+        starts, entries, place = _views(view, place, count, buckets)
+        begin, end = entries[0] >> LEVEL_BITS, entries[-1] >> LEVEL_BITS
+        if (starts[0], starts[-1]) != (0, count) or (base, last, shift, buckets) != spread(begin, end, count):
             raise ValueError("index")
-        found[f"{name:04d}"] = City(first, last, shift, starts, serials, levels)
+        found[f"{name:04d}"] = City(base, last, shift, starts, entries)
     if place + DIGEST_BYTES != len(view) or list(found) != sorted(found) or len(found) != cities:
         raise ValueError("length")
     stamp = Version(date(day // 10_000, day // 100 % 100, day % 100), revision)
     return HotList.of(stamp, found, listed)
 
 
-def _parts(count: int, buckets: int) -> tuple[int, int, int]:
-    """Bytes of index, serials and levels, each filled up to 8."""
-    return (4 * (buckets + 1) + 7) & ~7, 8 * count, (count + 7) & ~7
+def _parts(count: int, buckets: int) -> tuple[int, int]:
+    """Bytes of the index, filled up to 8, and of the entries."""
+    return (4 * (buckets + 1) + 7) & ~7, 8 * count
 
 
-def _views(view: memoryview, place: int, count: int, buckets: int) -> tuple[memoryview, memoryview, memoryview, int]:
-    """A city's index, serials and levels, and where the next city begins. Raises ValueError where the file ends."""
-    ends = [place]
-    for part in _parts(count, buckets):
-        ends.append(ends[-1] + part)
-    if ends[-1] + DIGEST_BYTES > len(view):
+def _views(view: memoryview, place: int, count: int, buckets: int) -> tuple[memoryview, memoryview, int]:
+    """A city's index and entries, and where the next city begins. Raises ValueError where the file ends."""
+    before, behind = _parts(count, buckets)
+    middle = place + before
+    end = middle + behind
+    if end + DIGEST_BYTES > len(view):
         raise ValueError("length")
-    starts = view[ends[0] : ends[0] + 4 * (buckets + 1)].cast("I")
-    return starts, view[ends[1] : ends[2]].cast("Q"), view[ends[2] : ends[2] + count], ends[-1]
+    return view[place : place + 4 * (buckets + 1)].cast("I"), view[middle:end].cast("Q"), end
 
 
 def _numbers(*texts: str) -> Iterator[int]:

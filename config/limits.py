@@ -21,8 +21,8 @@ PROFILES_MAX = 16
 HOT_LIST_ENTRIES_MAX = 999_999
 """The header's count has six digits (docs/cards.md, "Back-office files")."""
 
-HOT_LIST_INDEX_BITS = 16
-"""A city's index has at most twice so many buckets: half a megabyte at most, which stays in the processor's cache."""
+HOT_LIST_INDEX_BITS = 21
+"""A city's index has about two million buckets of 4 bytes at most: of ten million cards a handful lies in each."""
 
 HOT_LIST_CITIES_MAX = 10_000
 """A city has four digits."""

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import blacklist, hotdelta, hotfile, hotmap
 from config.blacklist import HotListFaults
 from config.errors import ConfigError
-from config.hotlist import HotList, Range, Version
+from config.hotlist import City, HotList, Range, Version
 from config.store import load_hot_list
 from terminal.cli import main
 from tests.test_hotlist import numbers
@@ -56,7 +56,25 @@ def test_a_mapped_list_answers_as_the_one_in_memory(
 def test_a_delta_makes_exactly_the_newer_list_of_the_older_one(
     before: dict[str, int], after: dict[str, int], stretches: tuple[Range, ...]
 ) -> None:
-    old, new = listed(before), listed(after, stretches, 1)
+    assert_a_delta_makes(listed(before), listed(after, stretches, 1))
+
+
+serials = st.integers(0, 99_999)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sets(serials, max_size=40), st.dictionaries(serials, st.integers(0, 9), max_size=40))
+def test_a_delta_makes_a_long_list_by_moving_its_index(dropped: set[int], put: dict[int, int]) -> None:
+    cards = {3 * serial: 1 for serial in range(30_000)}
+    changed = {serial: level for serial, level in (cards | put).items() if serial not in dropped}
+    assert_a_delta_makes(*(listed_of_one_city(each, revision) for revision, each in enumerate((cards, changed))))
+
+
+def listed_of_one_city(cards: dict[int, int], revision: int) -> HotList:
+    return HotList.of(Version(DAY, revision), {"3140": City.of(cards.items())})
+
+
+def assert_a_delta_makes(old: HotList, new: HotList) -> None:
     wanted = hotmap.build(new)
     delta = hotdelta.parse_delta(hotdelta.build_delta(old, new, digest(wanted)))
     sources = hotdelta.sources(old, delta)

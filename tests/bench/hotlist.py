@@ -14,7 +14,7 @@ import msgspec
 
 from config import hotdelta, hotfile, hotmap
 from config.hotdelta import Delta
-from config.hotlist import City, HotList, Version
+from config.hotlist import LEVEL_BITS, City, HotList, Version
 from tests.bench.figures import Figure, median, p99
 
 CARDS = 10_000_000
@@ -29,7 +29,8 @@ def mapped(folder: Path) -> Iterator[Figure]:
     chance = random.Random(1)
     serials = array("Q", sorted(chance.sample(range(50 * CARDS), CARDS)))
     path = folder / "hot.map"
-    hotfile.write_list(path, HotList.of(Version(date(2026, 11, 24)), {"3140": City.indexed(serials, bytes(CARDS))}))
+    city = City.indexed(array("Q", (serial << LEVEL_BITS for serial in serials)))
+    hotfile.write_list(path, HotList.of(Version(date(2026, 11, 24)), {"3140": city}))
     before_kib = _heap_kib()
     yield from _opened(path)
     hot_list = hotfile.open_list(path, verified=True)
