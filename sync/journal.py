@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import apsw
 
@@ -30,7 +30,7 @@ from sync.limits import (
     SERIAL_MAX,
     VERIFY_ROWS,
 )
-from sync.numbers import ALL, WITH_A_ROW, read_numbers
+from sync.numbers import ALL, WITH_A_ROW, Unsent, read_numbers
 from sync.recall import Draft, Recalled, Seen, decoded
 from sync.record import GENESIS, Row, chain, encode
 from sync.reserve import Reserve
@@ -44,14 +44,6 @@ Clock = Literal["synced", "rtc", "restored", "unknown"]
 Outcome = Done | Void | Grey | BillDone | BillVoid
 
 _INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-class Unsent(NamedTuple):
-    """Rows that the backend has not acknowledged: how many, the money of DONE and GREY in them, time of the oldest."""
-
-    rows: int
-    fen: int
-    oldest_at: str
 
 
 class Journal:

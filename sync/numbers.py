@@ -32,6 +32,14 @@ class Numbers(NamedTuple):
                 yield "UPDATE number SET value = ? WHERE name = ?", (value, name)
 
 
+class Unsent(NamedTuple):
+    """Rows that the backend has not acknowledged: how many, the money of DONE and GREY in them, time of the oldest."""
+
+    rows: int
+    fen: int
+    oldest_at: str
+
+
 WITH_A_ROW = frozenset({"acknowledged", "acknowledged_fen"})
 """Written beside the next row; the others wait until nobody is in the field."""
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from sync.batch import Batch, pack
 from sync.chain import Identity
 from sync.errors import JournalError
-from sync.journal import Journal, Unsent
+from sync.journal import Journal
 from sync.limits import BATCH_BYTES_MAX
 from sync.link import Link, LinkDown
+from sync.numbers import Unsent
 from sync.session import (
     Accepted,
     Ahead,
