@@ -29,6 +29,7 @@ COMMANDS = {
     "shift": "books:shift",
     "reconcile": "books:reconcile",
     "backend": "books:backend",
+    "city": "city:city",
     "virtual": "virtual:virtual",
     "demo": "virtual:demo",
     "demo-hospital": "virtual:demo_hospital",

@@ -8,6 +8,7 @@ was booked, the correction too.
 
 from base64 import b64decode, b64encode
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from sync.record import Row, decode
 from sync.settling import BadCase, Effect, Insured
 from sync.statement import Detail
 from sync.vault import Sealed, Unsealable, Vault
+from tariffs.copay.load import parse_policy
 from tariffs.copay.policy import Policy
 
 Key = tuple[str, int, int]
@@ -33,6 +35,12 @@ class Hospital(NamedTuple):
 
     vault: Vault
     policy: Policy
+
+
+def read_hospital(personal: Path, policy: Path) -> Hospital:
+    """What bills are settled with, by a file of keys and a folder. Raises BadVault, OSError, PackFaults."""
+    files = {file.name: file.read_bytes() for file in policy.iterdir() if file.is_file()}
+    return Hospital(Vault.read(personal), parse_policy(files))
 
 
 class Verdict(msgspec.Struct, frozen=True):

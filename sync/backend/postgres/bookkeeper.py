@@ -4,16 +4,21 @@ How far a stream is entered stands in the same transaction as what was entered, 
 and another may take over, or work beside it: whoever writes the books holds their lock.
 """
 
-from collections.abc import Callable, Iterator
+import logging
+import threading
+from collections.abc import Callable
 from itertools import groupby
-from typing import Any
 
+import psycopg
+
+from sync.backend.books import raise_alarm
 from sync.backend.hospital import Hospital
 from sync.backend.intake import enter_rows
 from sync.backend.keys import TacKeys
 from sync.backend.postgres.tables import PostgresDatabase
-from sync.backend.service import Service
-from sync.record import Row, decode
+from sync.backend.service import Service, Unavailable
+from sync.backend.store import Record
+from sync.record import decode
 
 STREAMS = 50
 """Streams of one step: whoever waits for the books' lock waits for some tenths of a second."""
@@ -21,10 +26,14 @@ STREAMS = 50
 ROWS = 40
 """Rows of a stream in one step."""
 
+PAUSE_SECONDS = 0.5
+"""How long the bookkeeper rests when all is entered."""
+
+_log = logging.getLogger(__name__)
 _DUE = f"""select row.terminal, row.epoch, row.seq, row.kind, row.raw from (
         select stream.terminal, stream.epoch, coalesce(entered.seq, 0) as entered, stream.ack from stream
         left join entered using (terminal, epoch) where stream.ack > coalesce(entered.seq, 0)
-        limit {STREAMS}
+        and stream.terminal || '/' || stream.epoch != all (?) order by contact limit {STREAMS}
     ) as due cross join lateral (
         select * from row where row.terminal = due.terminal and row.epoch = due.epoch
         and row.seq > due.entered and row.seq <= due.ack order by row.seq limit {ROWS}
@@ -40,27 +49,48 @@ class Bookkeeper:
         self._keys = keys
         self._now = now
         self._centre = centre
+        self._stuck: list[str] = []
 
     def step(self) -> int:
         """Enter the next rows; how many there were. Raises Unavailable."""
         now = self._now()
         with self._city.transaction() as database:
             assert isinstance(database, PostgresDatabase)
-            due = list(database.query(_DUE))
-            for (terminal, epoch), found in groupby(due, lambda row: (row["terminal"], row["epoch"])):
-                rows = list(found)
-                enter_rows(database, self._keys, _readable(rows), now, self._centre)
-                database.enter(terminal, epoch, rows[-1]["seq"])
+            due = list(database.query(_DUE, (self._stuck,)))
+            for _, found in groupby(due, lambda row: (row["terminal"], row["epoch"])):
+                self._enter(database, list(found), now)
         return len(due)
 
-    def catch_up(self) -> int:
-        """Enter all that is committed; how many rows that was."""
+    def _enter(self, database: PostgresDatabase, rows: list[Record], now: str) -> None:
+        """Rows of one stream; when the books cannot take them the other streams go on, and a person is called."""
+        terminal, epoch, last = rows[-1]["terminal"], rows[-1]["epoch"], rows[-1]["seq"]
+        readable = [decode(row["raw"]) for row in rows if row["kind"]]  # those in quarantine have none
+        try:
+            with database.attempt():
+                enter_rows(database, self._keys, readable, now, self._centre)
+                database.enter(terminal, epoch, last)
+        except psycopg.OperationalError:
+            raise
+        except Exception as wrong:
+            _log.exception("rows of %s, epoch %s, cannot be entered", terminal, epoch)
+            self._stuck.append(f"{terminal}/{epoch}")
+            raise_alarm(database, (terminal, epoch, rows[0]["seq"]), "not_entered", now, type(wrong).__name__)
+
+    def catch_up(self, told: Callable[[int], None] = lambda entered: None) -> int:
+        """Enter all that is committed, what could not be entered before too; how many rows that was. `told` hears how
+        many it was so far."""
+        self._stuck.clear()
         entered = 0
         while step := self.step():
             entered += step
+            told(entered)
         return entered
 
-
-def _readable(rows: list[dict[str, Any]]) -> Iterator[Row]:
-    """Rows for the books; those in quarantine have no kind."""
-    return (decode(row["raw"]) for row in rows if row["kind"])
+    def keep(self, stop: threading.Event) -> None:
+        """Follow the collectors until told to stop; while the database is away, wait for it."""
+        while not stop.is_set():
+            try:
+                self.catch_up()
+            except Unavailable as wrong:
+                _log.warning("the books wait for the database: %s", wrong)
+            stop.wait(PAUSE_SECONDS)

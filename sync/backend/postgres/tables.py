@@ -1,6 +1,7 @@
 """The store of the books (sync/backend/store.py) over a connection to PostgreSQL, inside the caller's transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -81,6 +82,10 @@ class PostgresDatabase:
     def query(self, sql: str, arguments: Sequence[Any] = (), /) -> Iterator[Record]:
         """What a SELECT finds."""
         return iter(_asked(self._link, sql, arguments))
+
+    def attempt(self) -> AbstractContextManager[object]:
+        """What is done within is undone when it fails, and the transaction goes on."""
+        return self._link.transaction()
 
     def enter(self, terminal: str, epoch: int, seq: int) -> None:
         """Note that a stream is in the books up to this row."""

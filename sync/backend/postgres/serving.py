@@ -1,0 +1,84 @@
+"""A city on one machine: collectors in processes of their own behind one socket, and the bookkeeper beside them."""
+
+import socket
+import threading
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from sync.backend.app import app_over
+from sync.backend.hospital import Hospital, read_hospital
+from sync.backend.keys import KeyFile
+from sync.backend.postgres import schema
+from sync.backend.postgres.bookkeeper import Bookkeeper
+from sync.backend.postgres.service import City
+
+
+class Plan(NamedTuple):
+    """What each process is told: the database's connection string, the files of keys and policy, versions to tell."""
+
+    line: str
+    keys: Path
+    personal: Path | None = None
+    policy: Path | None = None
+    versions: tuple[tuple[str, str], ...] = ()
+
+    def city(self) -> City:
+        """A connected city. Raises BadVault, OSError, PackFaults, Unavailable."""
+        return City(self.line, now, dict(self.versions), self.hospital())
+
+    def hospital(self) -> Hospital | None:
+        """What bills are settled with. Raises BadVault, OSError, PackFaults."""
+        return read_hospital(self.personal, self.policy) if self.personal and self.policy else None
+
+    def masters(self) -> KeyFile:
+        """The TAC keys. Raises BadKeys."""
+        return KeyFile.read(self.keys)
+
+
+def now() -> str:
+    """This moment as the books write it."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def create_tables(line: str, partitions: int = schema.PARTITIONS) -> None:
+    """Create the city's tables where they are missing. Raises psycopg.Error."""
+    with psycopg.connect(line) as link:
+        schema.create(link, partitions)
+
+
+def collector(plan: Plan) -> Starlette:
+    """The application of one collector process."""
+    return app_over(plan.city(), now)
+
+
+def serve(plan: Plan, listening: socket.socket, workers: int, keeps_books: bool) -> None:
+    """Serve until a signal ends it; a collector that dies is started anew."""
+    stop = threading.Event()
+    books = threading.Thread(target=keep_books, args=(plan, stop), name="books", daemon=True)
+    if keeps_books:
+        books.start()
+    config = uvicorn.Config(
+        partial(collector, plan), factory=True, log_level="warning", access_log=False, workers=workers
+    )
+    try:
+        Multiprocess(config, [listening]).run()
+    finally:
+        stop.set()
+        if keeps_books:
+            books.join(10)
+
+
+def keep_books(plan: Plan, stop: threading.Event) -> None:
+    """Keep the books of the city until told to stop. Raises BadKeys, BadVault, OSError, PackFaults."""
+    city = plan.city()
+    try:
+        Bookkeeper(city, plan.masters(), now, city.hospital).keep(stop)
+    finally:
+        city.close()

@@ -1,0 +1,73 @@
+"""Commands of a city's backend on PostgreSQL: its tables, its books, its archive."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from terminal.commands.say import fail
+
+LINE = click.option("--database", "line", metavar="LINE", required=True, help="Such as postgresql:///city.")
+
+
+@click.group()
+def city() -> None:
+    """城市后台 · a city's backend on PostgreSQL (docs/city.md); smk backend --database serves it."""
+
+
+@city.command(short_help="Create the tables.")
+@LINE
+@click.option("--partitions", type=click.IntRange(0, 256), default=8, show_default=True, help="0: one plain table.")
+def init(line: str, partitions: int) -> None:
+    """Create the city's tables where they are missing. --partitions 0: for a database that distributes by itself."""
+    with _database():
+        from sync.backend.postgres.serving import create_tables
+
+        create_tables(line, partitions)
+    click.echo("表已就绪 · the tables are there")
+
+
+@city.command(short_help="Keep the books.")
+@LINE
+@click.option("--keys", type=click.Path(path_type=Path, dir_okay=False), required=True, help="TOML file, table [tac].")
+@click.option("--personal", type=click.Path(path_type=Path, dir_okay=False), help="TOML file, table [personal].")
+@click.option("--policy", type=click.Path(path_type=Path, file_okay=False), help="Folder of the co-payment policy.")
+@click.option("--once", is_flag=True, help="Enter what is committed, say how much it was, and end.")
+def books(line: str, keys: Path, personal: Path | None, policy: Path | None, once: bool) -> None:
+    """Enter committed rows into the books: TACs, charges, grey records, bills. Several may run; they take turns."""
+    with _database():
+        from sync.backend.postgres.bookkeeper import Bookkeeper
+        from sync.backend.postgres.serving import Plan, keep_books, now
+
+        plan = Plan(line, keys, personal, policy)
+        if once:
+            with contextlib.closing(plan.city()) as opened:
+                keeper = Bookkeeper(opened, plan.masters(), now, opened.hospital)
+                rows = keeper.catch_up(lambda entered: click.echo(f"  {entered}", err=True))
+            click.echo(f"已入账 {rows} 行 · {rows} rows entered")
+            return
+        stop = threading.Event()
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, lambda *_: stop.set())
+        click.echo("正在记账 · keeping the books")
+        keep_books(plan, stop)
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[None]:
+    """What goes wrong with it, in words."""
+    try:
+        import psycopg
+
+        from sync.backend.service import Unavailable
+    except ImportError as wrong:
+        fail(f"{wrong.name} 未安装 · is missing: pip install 'citizen-card-terminal[city]'")
+    try:
+        yield
+    except (psycopg.Error, Unavailable) as wrong:
+        fail(f"数据库 · the database: {str(wrong).strip()}")
+    except (OSError, ValueError) as wrong:
+        fail(str(wrong))
