@@ -22,6 +22,7 @@ from config.rules import (
     OPERATOR,
     PLACE,
     READER_PATH,
+    STICK_KEY,
     digits,
     flag,
     ruled,
@@ -91,9 +92,13 @@ class HotListFile:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """The way to the backend. `backend` "" = none: the device keeps its records."""
+    """The way to the backend. `backend` "" = none: the device keeps its records, or they go by stick.
+
+    `stick_key`: the key that signs answers on a stick, 64 hex digits (smk backend stick-key); "" = none is believed.
+    """
 
     backend: str = ruled(BACKEND, default="")
+    stick_key: str = ruled(STICK_KEY, default="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,12 @@ BACKEND = shaped(
     'must be "https://…"; "http://" on this machine only; "" for none',
 )
 
+STICK_KEY = shaped(
+    r"|[0-9a-f]{64}",
+    '须为 64 位十六进制公钥（后台运行 smk backend stick-key 显示）；"" 表示不用 U 盘回执',
+    'must be the 64 hex digits that smk backend stick-key prints; "" for no answers on a stick',
+)
+
 CODE = shaped(
     r"[A-Za-z0-9_-]{0,8}",
     "须为至多 8 个字母、数字、- 或 _",

@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from sync.chain import Identity, Stored
 from sync.limits import BATCH_GZIP_BYTES_MAX, BATCH_JSON_BYTES_MAX, BATCH_ROWS_MAX, EPOCH_MAX, SEQ_MAX
 from sync.record import BadRow, chain, decode
 
@@ -53,6 +54,13 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Wire)
+
+
+def batch_of(identity: Identity, after: int, prev_head: bytes, rows: Sequence[Stored]) -> Batch:
+    """The journal's `rows` after number `after` as a batch; `prev_head`: the chain's head before them."""
+    head = rows[-1].head if rows else prev_head
+    raws = tuple(row.raw for row in rows)
+    return Batch(identity.terminal, identity.epoch, after + 1, raws, prev_head, head)
 
 
 def heads(prev_head: bytes, rows: Sequence[bytes]) -> list[bytes]:

@@ -66,6 +66,15 @@ BATCH_GZIP_BYTES_MAX = 1_048_576
 ANSWER_BYTES_MAX = 65_536
 """The backend's answer is some hundred bytes; a proxy's error page stays below this or is cut."""
 
+CARRIED_BYTES_MAX = ANSWER_BYTES_MAX + 1_024
+"""An answer on a stick: the answer itself, the digest of its batch and a signature."""
+
+STICK_BATCHES_MAX = 50_000
+"""Ten million rows of one terminal, years of a bus; more files in one folder are not ours."""
+
+STICK_TERMINALS_MAX = 10_000
+"""A city's terminals, five times over, carried by one technician."""
+
 QUARANTINED_MAX = BATCH_ROWS_MAX
 """An answer can name each row of its batch once."""
 

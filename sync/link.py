@@ -32,8 +32,8 @@ class HttpAnswer(NamedTuple):
 class Link:
     """A backend's address and the connection to it, kept open between messages. Used by one thread."""
 
-    def __init__(self, address: str, trust: ssl.SSLContext | None = None) -> None:
-        """`address`: "https://host[:port][/path]". Raises BadAddress."""
+    def __init__(self, address: str, trust: ssl.SSLContext | None = None, token: str = "") -> None:
+        """`address`: "https://host[:port][/path]"; `token`: of the operator, "" for a terminal. Raises BadAddress."""
         try:
             parts = urlsplit(address)
             host, port = parts.hostname or "", parts.port
@@ -46,11 +46,12 @@ class Link:
         self.address = address
         self._host, self._port, self._path = host, port, parts.path.rstrip("/")
         self._trust = (trust or ssl.create_default_context()) if parts.scheme == "https" else None
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, path: str, body: bytes, encoding: str = "") -> HttpAnswer:
         """Send `body` to `path` and wait for the answer. Raises LinkDown."""
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **self._headers}
         if encoding:
             headers["Content-Encoding"] = encoding
         was_open = self._connection is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sync.batch import Batch, pack
+from sync.batch import batch_of, pack
 from sync.chain import Identity
 from sync.errors import JournalError
 from sync.journal import Journal
@@ -145,15 +145,7 @@ class Worker:
         journal = self._journal
         identity, last_seq = journal.identity, journal.last_seq
         rows = journal.rows(acknowledged, self.session.batch_rows, BATCH_BYTES_MAX)
-        prev_head = journal.head_at(acknowledged)
-        batch = Batch(
-            identity.terminal,
-            identity.epoch,
-            acknowledged + 1,
-            tuple(row.raw for row in rows),
-            prev_head,
-            rows[-1].head if rows else prev_head,
-        )
+        batch = batch_of(identity, acknowledged, journal.head_at(acknowledged), rows)
         answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch), "gzip")
         last_seq = max(last_seq, batch.last)
         return understand(identity, last_seq, batch.last, answer.status, answer.retry_after, answer.body)

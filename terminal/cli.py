@@ -28,6 +28,7 @@ COMMANDS = {
     "journal": "books:journal",
     "shift": "books:shift",
     "reconcile": "books:reconcile",
+    "sync": "stick:sync",
     "backend": "books:backend",
     "city": "city:city",
     "virtual": "virtual:virtual",

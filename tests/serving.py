@@ -13,13 +13,15 @@ import uvicorn
 from apdu import crypto
 from sync.backend.app import create_app
 from sync.backend.keys import KeyFile
+from sync.backend.operator import Operator, answered
 from sync.backend.report import report
-from sync.backend.service import Service
+from sync.backend.service import Backend, Service
 from sync.batch import Batch, heads
 from sync.events import AnyEvent, Held
 from sync.record import GENESIS, Row, encode
 from sync.session import Answer
 from sync.settlement import tac_data
+from sync.stick import FOLDER, parcels, read_batch, write
 from tests.rows import AT, held
 
 MASTER = bytes(range(0x60, 0x70))
@@ -36,8 +38,8 @@ def tac_of(held: Held) -> str:
 
 @contextmanager
 def serving(data: Path, port: int = 0, versions: dict[str, str] | None = None) -> Iterator[str]:
-    """Serve the store in `data`; gives the address."""
-    app = create_app(data, KEYS, lambda: NOW, versions)
+    """Serve the store in `data`, to its operator too; gives the address."""
+    app = create_app(data, KEYS, lambda: NOW, versions, operator=Operator(data))
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
@@ -51,6 +53,23 @@ def serving(data: Path, port: int = 0, versions: dict[str, str] | None = None) -
             server.should_exit = True
             thread.join(10)
             app.state.backend.close()
+
+
+class Office:
+    """A back office that answers sticks, without HTTP."""
+
+    def __init__(self, data: Path) -> None:
+        self.operator = Operator(data)
+        self.stick_key = self.operator.stick_key
+        self.backend = Backend(data, KEYS, lambda: NOW)
+
+    def answer(self, stick: Path, terminal: str) -> int:
+        """Answer the batches of a terminal, which is enrolled with its first; how many there were."""
+        found = parcels(stick / FOLDER / terminal)
+        for parcel in found:
+            raw, batch = read_batch(parcel)
+            write(parcel.answer, answered(self.backend, self.operator, raw, batch, True))
+        return len(found)
 
 
 def wait_until(is_so: Callable[[], object], seconds: float = 10.0) -> None:

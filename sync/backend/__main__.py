@@ -12,9 +12,10 @@ from starlette.applications import Starlette
 from sync.backend.app import create_app
 from sync.backend.hospital import read_hospital
 from sync.backend.keys import BadKeys, KeyFile
+from sync.backend.operator import Operator
 from sync.vault import BadVault
 
-_Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...]]
+_Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], Path | None]
 
 
 @click.command()
@@ -24,6 +25,11 @@ _Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...]]
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Collectors; --database only."
 )
 @click.option("--books/--no-books", default=True, show_default=True, help="Keep the books here; --database only.")
+@click.option(
+    "--operator",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the operator's token and stick key.  [default: that of --data]",
+)
 @click.option("--keys", type=click.Path(path_type=Path, dir_okay=False), required=True, help="TOML file, table [tac].")
 @click.option("--personal", type=click.Path(path_type=Path, dir_okay=False), help="TOML file, table [personal].")
 @click.option("--policy", type=click.Path(path_type=Path, file_okay=False), help="Folder of the co-payment policy.")
@@ -34,6 +40,7 @@ def main(
     database: str | None,
     workers: int,
     books: bool,
+    operator: Path | None,
     keys: Path,
     personal: Path | None,
     policy: Path | None,
@@ -51,6 +58,8 @@ def main(
     try:
         masters = KeyFile.read(keys)
         hospital = read_hospital(personal, policy) if personal and policy else None
+        office = operator or data
+        face = Operator(office) if office else None
         told = dict(version.split("=", 1) for version in versions)
     except (BadKeys, BadVault, OSError, ValueError) as wrong:
         raise click.ClickException(str(wrong)) from wrong
@@ -62,9 +71,9 @@ def main(
             raise click.ClickException(f"port {port} of 127.0.0.1: {wrong.strerror}") from wrong
         listening.listen(1_024)
         if database is not None:
-            _serve_city((database, keys, personal, policy, tuple(told.items())), listening, workers, books)
+            _serve_city((database, keys, personal, policy, tuple(told.items()), operator), listening, workers, books)
         elif data is not None:
-            _serve_embedded(create_app(data, masters, _now, told, hospital), listening)
+            _serve_embedded(create_app(data, masters, _now, told, hospital, face), listening)
 
 
 def _tell_ready(listening: socket.socket) -> None:

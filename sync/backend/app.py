@@ -17,11 +17,11 @@ from sync.backend.bodies import TooLong, read_body
 from sync.backend.desk import Desk
 from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
+from sync.backend.operator import Operator, problem, stick_routes
 from sync.backend.service import Backend, CannotEnrol, Service, Unavailable
 from sync.backend.store import Database
 from sync.batch import BadBatch, Terminal, unpack
 from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX, UNAVAILABLE_SECONDS
-from sync.session import Problem
 
 Digits20 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{20}\Z")]
 Digits14 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{14}\Z")]
@@ -45,13 +45,14 @@ def create_app(
     now: Callable[[], str],
     versions: Mapping[str, str] | None = None,
     hospital: Hospital | None = None,
+    operator: Operator | None = None,
 ) -> Starlette:
     """The application over the store in directory `data`. `now`: ISO 8601 with offset."""
-    return app_over(Backend(data, keys, now, versions, hospital), now)
+    return app_over(Backend(data, keys, now, versions, hospital), now, operator)
 
 
-def app_over(backend: Service, now: Callable[[], str]) -> Starlette:
-    """The application over any store."""
+def app_over(backend: Service, now: Callable[[], str], operator: Operator | None = None) -> Starlette:
+    """The application over any store; without `operator` nobody may ask what is the operator's."""
     endpoints = _Endpoints(backend, now)
     app = Starlette(
         exception_handlers={ClientDisconnect: _gone, Unavailable: _unavailable},
@@ -65,6 +66,7 @@ def app_over(backend: Service, now: Callable[[], str]) -> Starlette:
             Route("/v1/lock-report", endpoints.asks(endpoints.locks)),
             Route("/v1/xf", endpoints.asks(report.consumption)),
             *Desk(backend, now, _json).routes(),
+            *(stick_routes(backend, operator) if operator is not None else ()),
         ]
     )
     app.state.backend = backend
@@ -75,19 +77,15 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def _problem(status: int, problem: str, detail: str) -> Response:
-    return _json(Problem(problem, detail[:500]), status)
-
-
 async def _gone(_request: Request, _wrong: Exception) -> Response:
     """The terminal lost its power or its network in the middle of a message: its everyday, and nobody hears this."""
-    return _problem(400, "bad_batch", "the message breaks off")
+    return problem(400, "bad_batch", "the message breaks off")
 
 
 async def _unavailable(_request: Request, wrong: Exception) -> Response:
     """The database is away, or changes over: terminals keep their rows and ask again."""
     logging.getLogger("uvicorn.error").warning("nothing acknowledged: %s", wrong)
-    answer = _problem(503, "unavailable", "the store does not answer")
+    answer = problem(503, "unavailable", "the store does not answer")
     answer.headers["Retry-After"] = str(UNAVAILABLE_SECONDS)
     return answer
 
@@ -103,29 +101,29 @@ class _Endpoints:
             msgspec.convert(terminal, Terminal)
             return _json(await run_in_threadpool(self._backend.enrol, terminal))
         except (msgspec.ValidationError, CannotEnrol) as wrong:
-            return _problem(400, "cannot_enrol", str(wrong))
+            return problem(400, "cannot_enrol", str(wrong))
 
     async def batches(self, request: Request) -> Response:
         try:
             batch = await run_in_threadpool(unpack, await read_body(request, BATCH_GZIP_BYTES_MAX))
         except TooLong as wrong:
-            return _problem(413, "bad_batch", str(wrong))
+            return problem(413, "bad_batch", str(wrong))
         except BadBatch as wrong:
-            return _problem(400, "bad_batch", str(wrong))
+            return problem(400, "bad_batch", str(wrong))
         if batch.terminal != request.path_params["terminal"]:
-            return _problem(400, "bad_batch", f"a batch of terminal {batch.terminal}")
+            return problem(400, "bad_batch", f"a batch of terminal {batch.terminal}")
         answer = await self._backend.taken(batch)
         if answer is None:
-            return _problem(409, "not_enrolled", f"terminal {batch.terminal}, epoch {batch.epoch}")
+            return problem(409, "not_enrolled", f"terminal {batch.terminal}, epoch {batch.epoch}")
         return _json(answer)
 
     async def loads(self, request: Request) -> Response:
         try:
             taken = _loads.decode(await read_body(request, BATCH_GZIP_BYTES_MAX))
         except TooLong as wrong:
-            return _problem(413, "bad_loads", str(wrong))
+            return problem(413, "bad_loads", str(wrong))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            return _problem(400, "bad_loads", str(wrong))
+            return problem(400, "bad_loads", str(wrong))
         await run_in_threadpool(self._backend.add_loads, [msgspec.structs.asdict(load) for load in taken])
         return _json({"taken": len(taken)})
 

@@ -214,7 +214,10 @@ def reconcile(chips: Path, journals: tuple[Path, ...], backend: Path, as_json: b
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def backend(arguments: tuple[str, ...]) -> None:
-    """Serve the reference backend on 127.0.0.1 (see smk backend --help)."""
+    """Serve the reference backend on 127.0.0.1, or (`import`, `stick-key`) work at a running one."""
     from sync.backend.__main__ import main
+    from terminal.commands.back_office import COMMANDS
 
+    if arguments and arguments[0] in COMMANDS:
+        COMMANDS[arguments[0]].main(list(arguments[1:]), prog_name=f"smk backend {arguments[0]}")
     main(list(arguments), prog_name="smk backend")

@@ -35,8 +35,8 @@ GOOD = ".smk-good"
 def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> None:
     """Run the device on the readers that CONFIGURATION names, until Ctrl-C or SIGTERM.
 
-    SIGHUP loads pack and hot list anew between two taps; SIGUSR1 writes a snapshot of the journal. Packs that a
-    technician loads (smk pack --help) take their turn without a signal.
+    SIGHUP loads pack and hot list anew between two taps; SIGUSR1 writes a snapshot of the journal; SIGUSR2 takes the
+    answers that smk sync import left. Packs that a technician loads (smk pack --help) take their turn without a signal.
     """
     from terminal import box
 
@@ -57,6 +57,7 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, lambda *_: _reload(built, configuration))
     signal.signal(signal.SIGUSR1, lambda *_: _snapshot(built, data))
+    signal.signal(signal.SIGUSR2, lambda *_: _take_answers(built, data, loaded.value.sync.stick_key))
     if seconds is not None:
         threading.Timer(seconds, stop.set).start()
     (data / PID).write_text(str(os.getpid()))
@@ -125,6 +126,13 @@ def _snapshot(built: Any, data: Path) -> None:
             logging.getLogger(__name__).error("no snapshot: %s", trouble)
 
     threading.Thread(target=write, daemon=True).start()
+
+
+def _take_answers(built: Any, data: Path, key: str) -> None:
+    """What the backend answered on a stick, in a thread: a tap may be running."""
+    from terminal import sticks
+
+    threading.Thread(target=sticks.serve, args=(data, built.journal, key, built.alarm), daemon=True).start()
 
 
 @click.command(short_help="Enrol this terminal with its backend.")

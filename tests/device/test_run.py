@@ -19,13 +19,14 @@ from apdu.virtual.timing import Timing
 from config import parse
 from config.blacklist import build
 from config.hotlist import HotList
-from config.model import Configuration, HotListFile, Psam, Reader, Tariff
+from config.model import Configuration, HotListFile, Psam, Reader, Sync, Tariff
 from sync.closed import read_closed
 from sync.events import Alarm, AnyEvent, Done, Held, Refused
 from sync.record import decode
 from terminal.drivers.clock import CHINA
 from tests.device.process import Running, send_all, smk
 from tests.device.rig import Backend, books, configuration, eventually
+from tests.serving import Office
 
 numbers = count(7_001)
 SHIPPED = Path(config.__file__).parent / "defaults" / "packs" / "jiaxing"
@@ -183,6 +184,24 @@ def test_a_snapshot_of_a_running_device_is_a_whole_journal_that_sqlite_utils_rea
     assert "1.00" in device.tap(chips.remote, card())
     device.process.send_signal(signal.SIGUSR1)
     assert eventually(lambda: Database(snapshot)["row"].count == 5)
+
+
+def test_a_running_device_sends_its_rows_by_stick_and_takes_the_answers(
+    chips: remote.Virtual, told: Configuration, start: Start, card: Issue, tmp_path: Path
+) -> None:
+    office = Office(tmp_path / "office")
+    device = start(replace(told, sync=Sync("", office.stick_key)))
+    device.ready()
+    device.tap(chips.remote, card())
+    stick = tmp_path / "usb"
+    stick.mkdir()
+    exported = smk("sync", "export", device.file, stick)
+    assert "3 rows in 1 files" in exported.stdout, exported.stdout + exported.stderr
+    assert office.answer(stick, told.terminal.number) == 1
+    imported = smk("sync", "import", device.file, stick)
+    assert "acknowledged up to row 3 (before: 0), 0 unsent" in imported.stdout, imported.stdout + imported.stderr
+    assert "1.00" in device.tap(chips.remote, card())
+    assert device.end() == 0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import zlib
 from base64 import b64encode
 
 from sync.batch import BadBatch, Batch, heads, pack, unpack
+from sync.carried import BadCarried, public_of, seal, unseal
 from sync.chain import Identity
 from sync.entitlements import BadDelta, Listed, Person, build_delta, read_delta
 from sync.events import AnyEvent
@@ -67,11 +68,23 @@ def deltas() -> list[bytes]:
     ]
 
 
+STICK = bytes(range(32))
+CARRIED = seal(STICK, batches()[0], 200, ANSWER)
+
+
+def carried(raw: bytes) -> object:
+    """An answer on a stick that is believed is the one that the backend signed."""
+    found = unseal(public_of(STICK), batches()[0], raw)
+    assert found == (200, ANSWER)
+    return found
+
+
 PARSERS = (
     Parser("row", decode, (BadRow,), lambda: ROWS),
     Parser("batch", batch, (BadBatch,), batches),
     Parser("batch-inside", lambda raw: batch(packed(raw)), (BadBatch,), lambda: [*map(opened, batches())]),
     Parser("answer", answer, (), lambda: [b"\x00" + ANSWER, b'\x02{"problem":"not_enrolled","detail":""}']),
+    Parser("carried", carried, (BadCarried,), lambda: [CARRIED]),
     Parser("enrolment", lambda raw: understand_enrolment("00330401", 200, raw), (), lambda: [WHO]),
     Parser("delta", delta, (BadDelta,), deltas),
     Parser("delta-inside", lambda raw: delta(packed(raw)), (BadDelta,), lambda: [*map(opened, deltas())]),

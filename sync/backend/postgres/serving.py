@@ -15,19 +15,22 @@ from uvicorn.supervisors import Multiprocess
 from sync.backend.app import app_over
 from sync.backend.hospital import Hospital, read_hospital
 from sync.backend.keys import KeyFile
+from sync.backend.operator import Operator
 from sync.backend.postgres import schema
 from sync.backend.postgres.bookkeeper import Bookkeeper
 from sync.backend.postgres.service import City
 
 
 class Plan(NamedTuple):
-    """What each process is told: the database's connection string, the files of keys and policy, versions to tell."""
+    """What each process is told: the database's connection string, the files of keys and policy, versions to tell,
+    the directory of the operator's secrets."""
 
     line: str
     keys: Path
     personal: Path | None = None
     policy: Path | None = None
     versions: tuple[tuple[str, str], ...] = ()
+    operator: Path | None = None
 
     def city(self) -> City:
         """A connected city. Raises BadVault, OSError, PackFaults, Unavailable."""
@@ -55,7 +58,7 @@ def create_tables(line: str, partitions: int = schema.PARTITIONS) -> None:
 
 def collector(plan: Plan) -> Starlette:
     """The application of one collector process."""
-    return app_over(plan.city(), now)
+    return app_over(plan.city(), now, Operator(plan.operator) if plan.operator else None)
 
 
 def serve(plan: Plan, listening: socket.socket, workers: int, keeps_books: bool) -> None:

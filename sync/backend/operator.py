@@ -1,0 +1,115 @@
+"""What only the operator's people may ask: a token opens it. First: batches that came on a stick.
+
+The token and the key that signs answers on sticks lie in the backend's directory, readable by its user alone.
+"""
+
+import hmac
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sync.backend.bodies import TooLong, read_body
+from sync.backend.service import Service
+from sync.batch import BadBatch, Batch, unpack
+from sync.carried import new_key, public_of, seal
+from sync.limits import BATCH_GZIP_BYTES_MAX
+from sync.session import Problem
+
+TOKEN = "operator.token"
+STICK_KEY = "stick.key"
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Operator:
+    """The operator's secrets in directory `data`; made there when there are none yet. Raises OSError, ValueError."""
+
+    def __init__(self, data: Path) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        self._token = _kept(data / TOKEN, lambda: secrets.token_hex(32))
+        self._key = bytes.fromhex(_kept(data / STICK_KEY, lambda: new_key().hex()))
+        self.stick_key = public_of(self._key).hex()
+        """What terminals are told as [sync] stick_key."""
+
+    def seal(self, batch: bytes, status: int, body: bytes) -> bytes:
+        """The answer's file for a batch (its bytes as they came)."""
+        return seal(self._key, batch, status, body)
+
+    def guarded(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint behind the token ("Authorization: Bearer …")."""
+
+        async def asked(request: Request) -> Response:
+            given = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+                return problem(401, "not_the_operator", "send Authorization: Bearer, with what operator.token holds")
+            return await endpoint(request)
+
+        return asked
+
+
+def problem(status: int, what: str, detail: str) -> Response:
+    """A refusal."""
+    return Response(msgspec.json.encode(Problem(what, detail[:500])), status, media_type="application/json")
+
+
+def stick_routes(backend: Service, operator: Operator) -> list[Route]:
+    """`POST /v1/operator/stick`: one batch as it lies on a stick; the answer's file comes back.
+
+    `?enrol=yes` enrols a terminal that the backend has never seen: a person at the office said so.
+    """
+
+    async def stick(request: Request) -> Response:
+        try:
+            raw = await read_body(request, BATCH_GZIP_BYTES_MAX)
+            batch = await run_in_threadpool(unpack, raw)
+        except TooLong as wrong:
+            return problem(413, "bad_batch", str(wrong))
+        except BadBatch as wrong:
+            return problem(400, "bad_batch", str(wrong))
+        may_enrol = request.query_params.get("enrol") == "yes"
+        return Response(
+            await run_in_threadpool(answered, backend, operator, raw, batch, may_enrol),
+            media_type="application/json",
+        )
+
+    return [Route("/v1/operator/stick", operator.guarded(stick), methods=["POST"])]
+
+
+def answered(backend: Service, operator: Operator, raw: bytes, batch: Batch, may_enrol: bool) -> bytes:
+    """The answer's file for a batch that came on a stick, `raw` its bytes."""
+    answer = backend.take(batch)
+    if answer is None and may_enrol and batch.epoch == 1 and not _knows(backend, batch.terminal):
+        backend.enrol(batch.terminal)
+        answer = backend.take(batch)
+    if answer is None:
+        detail = f"terminal {batch.terminal}, epoch {batch.epoch}"
+        return operator.seal(raw, 409, msgspec.json.encode(Problem("not_enrolled", detail)))
+    return operator.seal(raw, 200, msgspec.json.encode(answer))
+
+
+def _knows(backend: Service, terminal: str) -> bool:
+    with backend.transaction() as database:
+        return database.table("terminal").count_where("terminal = ?", (terminal,)) > 0
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """A secret from its file, or a fresh one into it: nobody else reads it, and of two makers one wins."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        found = path.read_text("ascii").strip()
+        if len(found) != 64 or path.stat().st_mode & 0o077:
+            raise ValueError(f"{path}: not 64 hex digits, or readable by others (chmod 600)") from None
+        return found
+    with os.fdopen(handle, "w") as file:
+        made = make()
+        file.write(made + "\n")
+        file.flush()
+        os.fsync(handle)
+    return made

@@ -1,0 +1,85 @@
+"""Commands of the back office at a running backend: `smk backend import`, `smk backend stick-key`."""
+
+from pathlib import Path
+
+import click
+
+from terminal.commands.say import answer, as_json, counted, fail, speaking
+
+data = click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The backend's directory: its operator.token opens the door.",
+)
+at = click.option("--backend", "address", default="http://127.0.0.1:8330", show_default=True, help="The backend.")
+
+
+@click.command("import")
+@click.argument("stick", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@data
+@at
+@click.option("--enrol", is_flag=True, help="Also take terminals that the backend has never seen, as epoch 1.")
+@as_json
+@speaking
+def import_(stick: Path, data: Path, address: str, enrol: bool, as_json: bool) -> None:
+    """Take the batches on STICK (a mounted stick) into the running backend, and write its signed answers beside them.
+
+    Then the stick goes back to its terminals: smk sync import. Done twice it changes nothing. Exit status 1 when a file
+    was refused.
+    """
+    from sync import stick as sticks
+    from sync.batch import BadBatch
+    from sync.link import Link
+
+    link = Link(address, token=operator_token(data))
+    path = "/v1/operator/stick" + ("?enrol=yes" if enrol else "")
+    taken: dict[str, int] = {}
+    refused: list[str] = []
+    try:
+        found = [parcel for folder in sticks.terminals(stick) for parcel in sticks.parcels(folder)]
+        for parcel in counted(found, len(found), "读入 taking", not as_json):
+            try:
+                raw, batch = sticks.read_batch(parcel)
+            except (BadBatch, sticks.StickTrouble) as wrong:
+                refused.append(f"{parcel.terminal}/{parcel.file.name}: {wrong}")
+                continue
+            got = link.post(path, raw)
+            if got.status != 200:
+                fail(f"后台拒绝 · the backend refuses: HTTP {got.status} {got.body.decode('utf-8', 'replace')[:300]}")
+            sticks.write(parcel.answer, got.body)
+            taken[parcel.terminal] = taken.get(parcel.terminal, 0) + len(batch.rows)
+    except sticks.StickTrouble as wrong:
+        fail(f"U 盘读写不了 · the stick cannot be used: {wrong}")
+    finally:
+        link.close()
+    lines = [f"终端 terminal {terminal}: 已答复 {rows} 条 · {rows} rows answered" for terminal, rows in taken.items()]
+    lines += [f"✗ 拒收 refused {one}" for one in refused]
+    lines += [] if taken or refused else ["U 盘上没有批次 · there is no batch on this stick"]
+    lines += ["下一步：把 U 盘带回终端 · next, at the terminal: smk sync import"] if taken else []
+    answer({"answered": taken, "refused": refused}, as_json, lambda: lines)
+    if refused:
+        raise SystemExit(1)
+
+
+@click.command("stick-key")
+@data
+def stick_key(data: Path) -> None:
+    """Print the key that terminals are told as [sync] stick_key: it checks the answers that come back on a stick."""
+    from sync.backend.operator import Operator
+
+    click.echo(Operator(data).stick_key)
+
+
+def operator_token(data: Path) -> str:
+    """The operator's token. Ends the command when this user may not read it."""
+    from sync.backend.operator import TOKEN
+
+    try:
+        return (data / TOKEN).read_text("ascii").strip()
+    except (OSError, ValueError) as wrong:
+        fail(f"操作员令牌读不出来 · the operator's token cannot be read: {wrong}")
+
+
+COMMANDS: dict[str, click.Command] = {"import": import_, "stick-key": stick_key}
+"""What `smk backend` does beside serving."""
