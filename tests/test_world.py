@@ -11,7 +11,7 @@ import pytest
 from tests.world.cuts import cut
 from tests.world.mutants import MUTANTS, planted
 from tests.world.run import play
-from tests.world.town import Faults
+from tests.world.world import Faults
 
 SEEDS_A_MUTANT = 8
 

@@ -54,22 +54,23 @@ class CorrectionsOf(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """The endpoints. `now` as the backend's."""
+    """The endpoints. `now` as the backend's. `questions` by name: the shape of each, and who answers."""
 
     def __init__(self, backend: Service, now: Callable[[], str], answer: Callable[[Any, int], Response]) -> None:
         self._backend = backend
         self._now = now
         self._answer = answer
+        self.questions: dict[str, tuple[type[Any], Callable[[Any], Any]]] = {
+            "insured": (WhoIs, self._insured),
+            "verdict": (WhatOf, self._verdict),
+            "statement": (StatementOf, self._statement),
+            "corrections": (CorrectionsOf, self._corrections),
+        }
 
     def routes(self) -> list[Route]:
         """All routes."""
-        asked: list[tuple[str, type[Any], Callable[[Any], Any]]] = [
-            ("insured", WhoIs, self._insured),
-            ("verdict", WhatOf, self._verdict),
-            ("statement", StatementOf, self._statement),
-            ("corrections", CorrectionsOf, self._corrections),
-        ]
-        routes = [Route(f"/v1/hospital/{name}", self._asks(kind, ask), methods=["POST"]) for name, kind, ask in asked]
+        asked = self.questions.items()
+        routes = [Route(f"/v1/hospital/{name}", self._asks(*how), methods=["POST"]) for name, how in asked]
         routes.append(Route("/v1/hospital/persons", self._persons, methods=["POST"]))
         routes.append(Route("/v1/hospital/delta/{since:int}", self._delta))
         return routes

@@ -14,9 +14,10 @@ from sync.record import decode
 from tests.world.field import NO_FAULT
 from tests.world.people import KINDS, Rider, rider
 from tests.world.run import quiet
-from tests.world.town import Faults, Town
+from tests.world.town import Town
 from tests.world.validator import Validator
 from tests.world.violation import Violation, check
+from tests.world.world import Faults
 
 TRIALS_A_TOWN = 250
 """A journal is begun anew after so many: each start reads what is there, and a day has no more rows."""

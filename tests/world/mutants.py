@@ -29,7 +29,7 @@ from terminal.desk import Desk
 from terminal.loop import Device
 from terminal.ports import Clock
 from tests.world.field import Wire
-from tests.world.town import Faults
+from tests.world.world import Faults
 
 Mutant = Callable[[], Any]
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sync.backend.desk import Desk
+from sync.backend.hospital import Hospital
 from sync.backend.keys import KeyFile
 from sync.backend.service import Backend
 from sync.batch import BadBatch, unpack
@@ -16,7 +18,7 @@ from tests.world.machine import Machine, Time
 from tests.world.violation import check
 
 if TYPE_CHECKING:
-    from tests.world.town import Town
+    from tests.world.world import World
 
 PROXY_PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 TROUBLES = (
@@ -32,18 +34,21 @@ class BackendDied(Exception):
 class Headquarters:
     """The real backend, its last backup, and what it ever acknowledged."""
 
-    def __init__(self, folder: Path, keys: KeyFile, time: Time) -> None:
+    def __init__(self, folder: Path, keys: KeyFile, time: Time, hospital: Hospital | None = None) -> None:
         self.folder = folder
         self.time = time
         self.dies = False
         self._keys = keys
+        self.hospital = hospital
         self.acknowledged: dict[tuple[str, int], int] = {}
         self._at_backup: dict[tuple[str, int], int] = {}
         self.loads: list[dict[str, str | int]] = []
         self._open()
 
     def _open(self) -> None:
-        self.backend = Backend(self.folder / "live", self, lambda: self.time.at().isoformat(timespec="seconds"))
+        now = lambda: self.time.at().isoformat(timespec="seconds")  # noqa: E731
+        self.backend = Backend(self.folder / "live", self, now, None, self.hospital)
+        self._desk = Desk(self.backend, now, lambda content, status: content)
 
     def dtk(self, scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
         """The TAC keys; a backend that dies in a transaction dies here."""
@@ -54,6 +59,8 @@ class Headquarters:
     def answer(self, path: str, body: bytes) -> HttpAnswer:
         """What the backend's HTTP face answers (sync/backend/app.py); what it acknowledges is noted."""
         terminal, what = path.split("/")[-2:]
+        if terminal == "hospital":
+            return self._asked(what, body)
         if what == "enrol":
             return HttpAnswer(200, "", msgspec.json.encode(self.backend.enrol(terminal)))
         try:
@@ -67,6 +74,14 @@ class Headquarters:
             return HttpAnswer(409, "", msgspec.json.encode(Problem("not_enrolled")))
         self._note(answer)
         return HttpAnswer(200, "", msgspec.json.encode(answer))
+
+    def _asked(self, what: str, body: bytes) -> HttpAnswer:
+        kind, ask = self._desk.questions[what]
+        try:
+            question = msgspec.json.decode(body, type=kind)
+        except msgspec.DecodeError:
+            return HttpAnswer(400, "", b"")
+        return HttpAnswer(200, "", msgspec.json.encode(ask(question)))
 
     def _note(self, answer: Answer) -> None:
         key = (answer.terminal, answer.epoch)
@@ -119,10 +134,10 @@ class Headquarters:
 class Wireless(Link):
     """One terminal's link over the world's network. `trouble`: how often an exchange goes wrong, 0 to 1; 1 is none."""
 
-    def __init__(self, machine: Machine, town: "Town", name: str) -> None:
+    def __init__(self, machine: Machine, world: "World", name: str) -> None:
         super().__init__("http://127.0.0.1")
         self._machine = machine
-        self._town = town
+        self._world = world
         self._name = name
         self.trouble = 0.0
         self._delayed: list[tuple[str, bytes]] = []
@@ -130,10 +145,10 @@ class Wireless(Link):
     def post(self, path: str, body: bytes, encoding: str = "") -> HttpAnswer:
         """Send and wait for the answer. Raises LinkDown."""
         self._machine.touch("network", ANSWER_MS)
-        chance, backend = self._town.chance, self._town.backend
+        chance, backend = self._world.chance, self._world.backend
         what = chance.choice(TROUBLES) if chance.random() < self.trouble else ""
         if what:
-            self._town.say(self._name, f"network: {what}")
+            self._world.say(self._name, f"network: {what}")
         if what in ("lost", "delayed"):
             if what == "delayed":
                 self._delayed.append((path, body))

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tests.world.books import settle
-from tests.world.town import Faults, Town
+from tests.world.town import Town
 from tests.world.violation import Violation
+from tests.world.world import Faults
 
 STORY_SHOWN = 25
 

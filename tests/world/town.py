@@ -1,84 +1,41 @@
 """The town: one seed, its terminals, riders, backend and weather, and days in which everything may go wrong."""
 
-import random
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from types import SimpleNamespace
 from unittest.mock import patch
 
 import terminal.loop
-from apdu.virtual import elsewhere, issuer
+from apdu.virtual import elsewhere
 from config.hotlist import HotList
-from sync.backend.keys import KeyFile
 from sync.chain import Identity
 from tariffs.verdict import Reason
 from terminal.faces.table import load_signals
-from terminal.ports import ClockTrust
 from tests.bus import DRIVER
 from tests.world.field import NO_FAULT, Fault
-from tests.world.machine import FACTORY, START, Machine, Stop, Time
-from tests.world.network import Headquarters
+from tests.world.machine import FACTORY, START
 from tests.world.people import KINDS, Debit, Rider, rider
-from tests.world.reserve import ReserveFiles
 from tests.world.rides import check_boarding, check_entry, check_stamps
+from tests.world.station import Station
 from tests.world.validator import Shown, Validator
+from tests.world.world import Faults, World
 
-KEYS = KeyFile({"mohurd": issuer.MOHURD.tac, "tunion": issuer.TUNION.tac})
 STEPS_A_DAY = 120
 STATUSES = (0x6400, 0x6581, 0x6700, 0x6881, 0x6982, 0x6985, 0x6988, 0x6A81, 0x6A82, 0x6A83, 0x6A86, 0x6A88, 0x6D00,
             0x6F00, 0x9302, 0x9303, 0x9401, 0x9402, 0x9403, 0x9406, 0x6C08, 0x6108)  # fmt: skip
 OTHER_STATUSES = tuple(status for status in range(0x6100, 0xA000) if status != 0x9000)
 BUSES = (("1001", "front"), ("1001", "rear"), ("1002", "front"))
 AGAIN = (Reason.PRESENT_AGAIN, Reason.PRESENT_SAME_CARD, Reason.OUT_OF_SERVICE, Reason.UNREADABLE)
-STORY_LINES = 60
-
-
-@dataclass
-class Faults:
-    """How likely each kind of trouble is, 0 to 1. `mistake`: "clone", "duplicate", "" for none; None: by the seed.
-
-    `often`: other weights for what happens. `batch_rows`: what the network lets through at most.
-    `false_ends`: a card whose purse log seems to end at its first record.
-    """
-
-    card: float = 0.25
-    psam: float = 0.05
-    end: float = 0.12
-    no_battery: float = 0.3
-    mistake: str | None = None
-    batch_rows: int = 200
-    false_ends: float = 0.02
-    often: dict[str, int] = field(default_factory=dict)
-
-
-class Town:
-    """Everything in it follows from `seed`."""
+class Town(World):
+    """Buses and their riders."""
 
     def __init__(self, seed: int, faults: Faults | None = None) -> None:
-        self.seed = seed
-        self.chance = random.Random(seed)
-        self.faults = faults or Faults()
-        self.time = Time()
-        self.stop = Stop(self.time)
-        self.files = ReserveFiles()
+        super().__init__(seed, faults)
         self.signals = load_signals()
         self.debits: list[Debit] = []
-        self.story: list[str] = []
-        self.cuts: Counter[str] = Counter()
-        self.taps = 0
-        self.days = 0
-        self.jumped_ms = -(10**9)
         self.hot: dict[str, int] = {}
         self.hot_list = HotList(date(2026, 11, 1), ())
-        shared_memory = Path("/dev/shm")
-        self.folder = Path(mkdtemp(prefix="town-", dir=shared_memory if shared_memory.is_dir() else None))
-        self.backend = Headquarters(self.folder, KEYS, self.time)
         self.validators = [
             Validator(self, f"{vehicle}-{door}", f"0000000{place}", vehicle, f"31400000000{place}")
             for place, (vehicle, door) in enumerate(BUSES, 1)
@@ -94,36 +51,19 @@ class Town:
             twin.identity = Identity("00000001", 1, 1)  # it began with no backend in reach
             self.validators.append(twin)
 
+    @property
+    def stations(self) -> list[Validator]:  # type: ignore[override]
+        """All of them are validators."""
+        return self.validators
+
     @contextmanager
     def unreal_time(self) -> Iterator[None]:
-        """Inside, the product's loop waits in the world's time, and its reserve lies on the world's disks."""
+        """The product's loop waits in the world's time."""
         with ExitStack() as stack:
+            stack.enter_context(super().unreal_time())
             stack.enter_context(patch.object(terminal.loop, "time", self.time))
             stack.enter_context(patch.object(terminal.loop, "gc", SimpleNamespace(collect=lambda: 0)))
-            stack.enter_context(patch("sync.reserve.os", self.files))
             yield
-
-    def close(self) -> None:
-        """Give everything back."""
-        for validator in self.validators:
-            if validator.journal is not None:
-                validator.journal.close()
-            validator.machine.disk.close()
-        self.backend.backend.close()
-        rmtree(self.folder)
-
-    # --- the story
-
-    def say(self, who: str, what: str) -> None:
-        """One line of the story."""
-        self.story.append(f"{self.time.at():%d %H:%M:%S.%f}"[:-3] + f"  {who:12} {what}")
-        del self.story[:-STORY_LINES]
-
-    def count_end(self, machine: Machine, held: bool) -> None:
-        """A process ended."""
-        phase = "between hold and outcome" if held else "no draft open"
-        self.cuts[f"{machine.by}, {phase}"] += 1
-        self.cuts[f"at {machine.ended_at}"] += 1
 
     # --- days
 
@@ -142,23 +82,18 @@ class Town:
         what = self.chance.choices(names, weights)[0]
         validator = self.chance.choice(self.validators)
         if self.chance.random() < 0.2:
-            self._repair(validator)
+            self.repair(validator)
         getattr(self, f"_{what}")(validator)
 
     def _night(self) -> None:
-        self.days += 1
-        tomorrow = START + timedelta(days=self.days)
-        self.time.now_ms = max(self.time.now_ms, round((tomorrow - START).total_seconds() * 1000) - 7_200_000)
+        self.evening()
         for validator in self.validators:
             validator.idle()
             validator.sync()
         if self.mistake == "clone" and len(self.validators) == len(BUSES):
             self.say("depot", "a device is made from another's image")
             self.validators.append(self.validators[0].clone("1009-clone", "314000000009"))
-        if self.chance.random() < 0.7:
-            self.say("backend", "backed up")
-            self.backend.back_up()
-        self.time.now_ms = max(self.time.now_ms, round((tomorrow - START).total_seconds() * 1000))
+        self.morning()
 
     # --- what happens
 
@@ -208,19 +143,13 @@ class Town:
         validator.power_cut()
 
     def _network(self, validator: Validator) -> None:
-        validator.link.trouble = self.chance.choice((0.0, 0.0, 0.5, 1.0))
+        self.trouble_network(validator)
 
     def _disk(self, validator: Validator) -> None:
-        disk = validator.machine.disk
-        what = self.chance.choice(("full", "fails", "slow"))
-        self.say(validator.name, f"disk: {what}")
-        disk.fails, disk.room = what == "fails", 0 if what == "full" else None
-        validator.machine.slow_disk = what == "slow"
+        self.trouble_disk(validator)
 
     def _clock(self, validator: Validator) -> None:
-        jumps = (0, 0, 0, 5_000, -5_000, 1_200_000, -1_200_000, 86_400_000, -86_400_000)
-        trusts = (ClockTrust.SYNCED, ClockTrust.RTC, ClockTrust.UNKNOWN)
-        self._set_clock(validator, self.chance.choice(jumps), self.chance.choice(trusts))
+        self.trouble_clock(validator)
 
     def _slot(self, validator: Validator) -> None:
         validator.slot_lost = not validator.slot_lost
@@ -253,16 +182,7 @@ class Town:
             validator.take_list(self.hot_list)
 
     def _backend(self, _validator: Validator) -> None:
-        what = self.chance.choice(("backed up", "restarted", "restored"))
-        if what == "backed up":
-            self.say("backend", what)
-            self.backend.back_up()
-        elif what == "restored" and not self.mistake:  # a restore forgets what was only set aside
-            self.say("backend", "restored from its backup")
-            self.backend.restore()
-        else:
-            self.say("backend", "restarted")
-            self.backend.restart()
+        self.trouble_backend(not self.mistake)  # a restore forgets what was only set aside
 
     # --- a boarding
 
@@ -315,24 +235,15 @@ class Town:
         """A round of the loop is over."""
         check_stamps(door, before)
 
-    def _repair(self, validator: Validator) -> None:
-        """A technician was here: disk, reader and slot are well again."""
-        validator.machine.disk.fails, validator.machine.disk.room = False, None
-        validator.machine.slow_disk = validator.slot_lost = validator.field.lost = False
-        if validator.machine.trust is ClockTrust.UNKNOWN:
-            self._set_clock(validator, 0, ClockTrust.SYNCED)
-
-    def _set_clock(self, validator: Validator, off_by_ms: int, trust: ClockTrust) -> None:
-        validator.machine.off_by_ms, validator.machine.trust = off_by_ms, trust
-        self.jumped_ms = self.time.now_ms
-        self.say(validator.name, f"clock: {off_by_ms} ms off, {trust.value}")
+    def repair(self, station: Station) -> None:
+        """Reader and slot are well again too."""
+        super().repair(station)
+        assert isinstance(station, Validator)
+        station.slot_lost = station.field.lost = False
 
     def mend(self) -> None:
-        """All trouble ends: what remains is to be brought in order by the product alone."""
-        for validator in self.validators:
-            self._repair(validator)
-            self._set_clock(validator, 0, ClockTrust.SYNCED)
-            validator.link.trouble = 0.0
+        """Nobody is listed either."""
+        super().mend()
         self.hot.clear()
         self.deliver_list()
 
