@@ -301,6 +301,19 @@ class Counter:
         self.parts.wake()
         return Standing(made.row, made.held, case_of(self.parts.vault, made), by)
 
+    def receipt_of(self, operation: str = "") -> Standing | None:
+        """A bill of this counter that stands, for its receipt once more; without a name the last one, None without any.
+
+        A program that ended just after a bill stood cannot tell whether the patient has the receipt: the clerk can.
+        """
+        asked = self.ledger.made.values() if not operation else filter(None, [self.ledger.made.get(operation)])
+        standing = [made for made in asked if made.stands]
+        if not standing:
+            return None
+        made = max(standing, key=lambda made: made.closed_at)
+        assert made.outcome is not None and isinstance(made.outcome.event, BillDone)
+        return Standing(made.row, made.held, case_of(self.parts.vault, made), made.outcome.event.by)
+
     def done(self) -> None:
         """The receipt is printed; the next patient."""
         self._go(Cue.RECEIPT_GIVEN)

@@ -21,6 +21,11 @@ class Made(NamedTuple):
         return self.outcome is not None and isinstance(self.outcome.event, BillDone)
 
     @property
+    def closed_at(self) -> int:
+        """Its outcome's row, 0 while it is open."""
+        return self.outcome.seq if self.outcome is not None else 0
+
+    @property
     def is_open(self) -> bool:
         """Nobody here knows whether it stands."""
         return self.outcome is None
@@ -91,8 +96,8 @@ class Ledger:
         )
 
     def shift(self, since: int) -> Shift:
-        """What stands since row `since`."""
-        standing = [made for made in self.made.values() if made.stands and made.row.seq >= since]
+        """What came to stand since row `since`: a bill that an earlier shift left open counts where its money came."""
+        standing = [made for made in self.made.values() if made.stands and made.closed_at >= since]
         total = Sums()
         for made in standing:
             total = total.plus(made.held.sums)

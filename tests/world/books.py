@@ -14,6 +14,7 @@ from tests.world.people import Rider
 from tests.world.violation import check
 
 if TYPE_CHECKING:
+    from tests.world.station import Station
     from tests.world.town import Town
     from tests.world.validator import Validator
 
@@ -31,7 +32,7 @@ def settle(town: "Town") -> None:
             _come_back(town, passenger)
         for validator in town.validators:
             validator.idle()
-            _send_all(validator)
+            send_all(validator)
         town.backend.restart()
         for validator in town.validators:
             _check_journal(validator)
@@ -58,25 +59,30 @@ def _come_back(town: "Town", passenger: Rider) -> None:
     town.board(passenger, town.validators[0], faulty=False)
 
 
-def _send_all(validator: "Validator") -> None:
+def send_all(station: "Station") -> None:
+    """Until the backend has every row. Raises Violation when it never does."""
     for _ in range(SYNCS_MAX):
-        validator.sync()
-        assert validator.journal is not None
-        if validator.journal.acknowledged == validator.journal.last_seq or validator.worker.standing().stranded:
+        station.sync()
+        assert station.journal is not None
+        if station.journal.acknowledged == station.journal.last_seq or station.worker.standing().stranded:
             return
-    check(False, "sync ends", f"{validator.name} still has {validator.journal and validator.journal.unsent()}")
+    check(False, "sync ends", f"{station.name} still has {station.journal and station.journal.unsent()}")
 
 
 def _check_journal(validator: "Validator") -> None:
+    check_rows(validator)
+    check(validator.desk.unwritten == [], "outcomes", f"{validator.name} still keeps outcomes in memory")
+
+
+def check_rows(station: "Station") -> None:
     """The chain holds, and every row that was called durable is there as it was."""
-    journal = validator.journal
+    journal = station.journal
     assert journal is not None
     damage = journal.verify()
-    check(damage is None, "hash chain", f"{validator.name}: {damage}")
+    check(damage is None, "hash chain", f"{station.name}: {damage}")
     found = [stored.raw for stored in journal.rows(0, 10**6, 10**9)]
-    check(found[: len(validator.told)] == validator.told, "durable", f"{validator.name}: rows differ from what it told")
-    check(len(found) <= len(validator.told) + 1, "durable", f"{validator.name}: rows that nobody wrote")
-    check(validator.desk.unwritten == [], "outcomes", f"{validator.name} still keeps outcomes in memory")
+    check(found[: len(station.told)] == station.told, "durable", f"{station.name}: rows differ from what it told")
+    check(len(found) <= len(station.told) + 1, "durable", f"{station.name}: rows that nobody wrote")
 
 
 def _check_drafts_told(town: "Town") -> None:
@@ -114,7 +120,7 @@ def _compare(town: "Town") -> None:
     check(sum(paid.values()) <= len(town.debits), "paid once", "more paid records than debits")
     false = {"wrong_tac", "no_tac_key", "counter_paid_twice", "void_of_a_proven_debit", "outcome_without_draft",
              "quarantined", "other_history"}  # fmt: skip
-    raised = [alarm for alarm in _query(path, "select what, detail from alarm") if alarm["what"] in false]
+    raised = [alarm for alarm in query(path, "select what, detail from alarm") if alarm["what"] in false]
     check(raised == [], "no false alarm", f"{[tuple(alarm) for alarm in raised[:3]]}")
 
 
@@ -134,8 +140,8 @@ def _is_locked(town: "Town", card: str) -> bool:
 def _check_mistake_is_told(town: "Town") -> None:
     """Two terminals with one number: each row is in the books or set aside, and somebody is told."""
     path = town.backend.folder / "live" / "backend.db"
-    rows = {(r["terminal"], r["epoch"], r["seq"]): r["raw"] for r in _query(path, "select * from row")}
-    aside = {r["digest"] for r in _query(path, "select digest from quarantine")}
+    rows = {(r["terminal"], r["epoch"], r["seq"]): r["raw"] for r in query(path, "select * from row")}
+    aside = {r["digest"] for r in query(path, "select digest from quarantine")}
     differ = False
     for validator in town.validators:
         assert validator.journal is not None
@@ -150,11 +156,12 @@ def _check_mistake_is_told(town: "Town") -> None:
             whats = {e.what for raw in validator.told if isinstance(e := decode(raw).event, Alarm)}
             check("stranded" in whats, "told", f"{validator.name} is stranded and says nothing")
     if differ:
-        alarms = {alarm["what"] for alarm in _query(path, "select what from alarm")}
+        alarms = {alarm["what"] for alarm in query(path, "select what from alarm")}
         check(alarms & {"quarantined", "other_history"}, "told", f"two histories and only {sorted(alarms)}")
 
 
-def _query(path: Any, text: str) -> list[sqlite3.Row]:
+def query(path: Any, text: str) -> list[sqlite3.Row]:
+    """Ask the backend's store."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         return connection.execute(text).fetchall()
