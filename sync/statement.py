@@ -5,9 +5,9 @@ Whatever differs is in one named class, and the classes add up to the difference
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from enum import Enum
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -116,14 +116,17 @@ def totals(details: Iterable[Detail]) -> tuple[Total, ...]:
     return tuple(Total(*key, *line) for key, line in sorted(sums.items()))
 
 
-def compare(ours: Sequence[Detail], theirs: Sequence[Detail]) -> Comparison:
-    """Compare both sides line by line."""
+def compare(ours: Sequence[Detail], theirs: Sequence[Detail], elsewhere: Container[str] = ()) -> Comparison:
+    """Compare both sides line by line. `elsewhere`: operations that stand here on any day, which a refund may undo."""
     mine, twice_here = _by_key(ours)
     its, twice_there = _by_key(theirs)
     differences = [_difference(Why.TWICE, line, None) for line in twice_here]
     differences += [_difference(Why.TWICE, None, line) for line in twice_there]
+    here = {operation for operation, part in (*mine, *its) if part == "bill"}
     for key in sorted(mine.keys() | its.keys()):
-        why = _why(mine.get(key), its.get(key), mine, its)
+        line = mine.get(key) or its[key]
+        alone = line.refd_setl_flag == "1" and line.mdtrt_id not in here and line.mdtrt_id not in elsewhere
+        why = Why.REFUND_ALONE if alone and _stands(line) else _why(mine.get(key), its.get(key))
         if why is not None:
             differences.append(_difference(why, mine.get(key), its.get(key)))
     ours_total, theirs_total = totals(ours), totals(theirs)
@@ -143,15 +146,14 @@ def _by_key(details: Iterable[Detail]) -> tuple[dict[_Key, Detail], list[Detail]
     return found, again
 
 
-def _why(mine: Detail | None, its: Detail | None, ours: dict[_Key, Any], theirs: dict[_Key, Any]) -> Why | None:
-    line = mine or its
-    assert line is not None
-    if line.refd_setl_flag == "1" and line.part == "bill" and line.state == "done":
-        undone = (line.mdtrt_id, "bill")
-        if undone not in ours and undone not in theirs:
-            return Why.REFUND_ALONE
+def _stands(line: Detail) -> bool:
+    return line.part == "bill" and line.state == "done"
+
+
+def _why(mine: Detail | None, its: Detail | None) -> Why | None:
     if mine is None:
-        return Why.CORRECTION_NOT_TAKEN if line.part == "correction" else Why.UNKNOWN_HERE
+        assert its is not None
+        return Why.CORRECTION_NOT_TAKEN if its.part == "correction" else Why.UNKNOWN_HERE
     if its is None:
         return Why.NOT_SENT
     if mine.state != its.state:

@@ -18,8 +18,9 @@ from sync.totals import Totals
 from tariffs.verdict import Reason
 from terminal import duty
 from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR, UNSIGNALLED_MINUTES
-from terminal.ports import ClockTrust, Moment
+from terminal.ports import Moment
 from terminal.tap import Memory, Outcome
+from terminal.upkeep import Upkeep
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Desk:
         self._psam: Psam | None = None
         self._held_seq = 0
         self._backlog_told = False
-        self._archive_trouble = ""
+        self.upkeep = Upkeep(journal)
         self._recent: dict[str, tuple[int, Outcome]] = {}
         self._unsignalled_rows = range(journal.signalled + 1, journal.last_seq + 1)
         self._shifts = self._signed_on_at = 0
@@ -167,20 +168,6 @@ class Desk:
             log.warning("unsent: %s rows, %s fen, since %s", *unsent)
             self.keep(Alarm("backlog", f"{unsent.rows} rows, {unsent.fen} fen, oldest {unsent.oldest_at}"))
         self._backlog_told = over
-
-    def archive(self) -> None:
-        """Move rows that need not stay to the archive. No trouble of the archive stops taps; it is said once."""
-        if self.moment.trust not in (ClockTrust.SYNCED, ClockTrust.RTC):
-            return  # who does not know the date cannot tell what is old
-        try:
-            self.journal.archive(self.moment.at)
-            self._archive_trouble = ""
-        except JournalError as trouble:
-            if self._archive_trouble != str(trouble):
-                self._archive_trouble = str(trouble)
-                log.error("old rows stay in the journal: %s", trouble)
-
-    # --- staff
 
     def staff(self, card: str) -> Outcome:
         """A driver's card: end the running shift, or begin the driver's next duty. A forgotten sign-off is closed."""

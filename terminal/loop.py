@@ -272,7 +272,7 @@ class Device:
                 self._last_day = day
                 self.desk.end_service_day(moment.at)
             self.desk.watch_backlog()
-            self.desk.archive()
+            self.desk.upkeep.archive(moment)
         except JournalError as wrong:
             self._trouble("journal", str(wrong))
         if self._slot is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sync import settling
+from sync.backend import hospital
 from sync.events import BillCorrected, BillDone, BillHeld, BillVoid, HolderChecked
 from sync.settling import BadCase
 from sync.statement import Why
@@ -265,3 +266,77 @@ def test_a_program_that_ends_between_held_and_done_asks_after_its_restart(town: 
     counter.done()
     desk.sync()
     assert not counter.reconcile("20261124").differences
+
+
+def test_a_bill_that_stood_just_before_the_program_ended_is_found_for_its_receipt(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    assert desk.counter.receipt_of() is None
+    desk.price(100_000)
+    made = desk.counter.confirm()  # and the program ends before the receipt
+    counter = desk.restart()
+    assert made is not None and counter.sign_in("0018") == [], "no bill is open"
+    again = counter.receipt_of()
+    assert again is not None and again == counter.receipt_of(made.held.operation)
+    assert (again.held, again.by, again.case.sums) == (made.held, made.by, made.case.sums)
+
+
+def test_a_bill_that_an_earlier_shift_left_open_counts_in_the_shift_that_took_its_money(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    desk.settle(50_000)
+    desk.price(100_000)
+    desk.cut.set()
+    assert desk.counter.confirm() is None
+    counter = desk.restart()
+    (left,) = counter.sign_in("0018")
+    counter.take_up(left)
+    counter.settle_offline()
+    counter.done()
+    shift = counter.sign_out()
+    assert (shift.bills, shift.sums.medfee_sumamt) == (1, 100_000)
+
+
+def test_a_refund_of_another_days_bill_is_no_difference(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    made = desk.settle(100_000)
+    desk.sync()
+    town.time.set("2026-11-25T09:00:00+08:00")
+    desk.counter.cancel(made.held.operation)
+    assert desk.counter.confirm() is not None
+    desk.counter.done()
+    desk.sync()
+    for day in ("20261124", "20261125"):
+        assert desk.counter.reconcile(day).differences == ()
+
+
+def test_a_centre_that_was_restored_and_books_in_another_order_is_believed_anew(town: City, tmp_path: Path) -> None:
+    """Its corrections change, under numbers that were used before; what the patient gets back changes with them."""
+    ref = town.insure(ZHANG, insured())
+    first, second = town.desk(), town.desk()
+    for desk in (first, second):
+        desk.cut.set()
+        desk.settle(100_000)
+    with town.backend.transaction() as database:
+        before = list(database.query("select * from insured"))
+    second.sync()
+    first.sync()
+    assert [one.sums.act_pay_dedc for one in first.counter.take_corrections()] == [-40_000]
+    with town.backend.transaction() as database:  # as if the second counter's bill had come last
+        person = [dict(line) for line in before]
+        database.table("insured").upsert_all(person, pk="ref")
+        database.conn.execute("delete from correction")
+        for desk in (first, second):
+            bill = next(database.table("bill").rows_where("terminal = ?", (desk.journal.identity.terminal,)))
+            database.table("bill").update(bill["operation"], {"state": "held"})
+            outcome = desk.journal.row(desk.journal.last_seq - (desk is first))
+            assert outcome is not None
+            hospital.enter(database, town.backend.hospital, outcome, town.time.at.isoformat())
+    assert [one.why for one in first.counter.take_corrections()] == ["withdrawn"]
+    assert [one.sums.act_pay_dedc for one in second.counter.take_corrections()] == [-40_000]
+    assert first.counter.take_corrections() == second.counter.take_corrections() == []
+    for desk in (first, second):
+        desk.sync()
+        assert not desk.counter.reconcile("20261124").differences
+    assert scope(town.known(ref)) > 0

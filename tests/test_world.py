@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.world.cuts import cut
-from tests.world.mutants import MUTANTS, planted
+from tests.world.mutants import MUTANTS, Kept, planted
 from tests.world.run import play
 from tests.world.world import Faults
 
@@ -23,6 +23,13 @@ def test_no_fault_loses_or_doubles_a_fen(seed: int) -> None:
     assert verdict.debits > 30, "the town was at work"
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_counters_offline_at_once_lose_and_double_no_fen_of_funds_accounts_or_cash(seed: int) -> None:
+    verdict = play(seed, 1, place="clinic")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+    assert verdict.debits > 10, "the clinic was at work"
+
+
 @pytest.mark.parametrize("mistake", ["clone", "duplicate"])
 def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -> None:
     verdict = play(100, 2, Faults(mistake=mistake))
@@ -33,14 +40,17 @@ def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -
 def test_each_known_wrong_program_is_found(name: str) -> None:
     for seed in range(SEEDS_A_MUTANT):
         with planted(name):
-            if play(seed, 1, MUTANTS[name][1]).violation is not None:
+            if play(seed, 1, MUTANTS[name].weather, place=MUTANTS[name].place).violation is not None:
                 return
     pytest.fail(f"{name} lives after {SEEDS_A_MUTANT} seeds")
 
 
-@pytest.mark.parametrize("name", [name for name in MUTANTS if MUTANTS[name][1] != Faults()])
-def test_the_weather_in_which_they_are_found_hurts_no_right_program(name: str) -> None:
-    verdict = play(0, 1, MUTANTS[name][1])
+WEATHERS = {(kept.place, repr(kept.weather)): kept for kept in MUTANTS.values() if kept.weather != Faults()}
+
+
+@pytest.mark.parametrize("kept", WEATHERS.values(), ids=lambda kept: kept.patch.__name__)
+def test_the_weather_in_which_they_are_found_hurts_no_right_program(kept: Kept) -> None:
+    verdict = play(0, 1, kept.weather, place=kept.place)
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 

@@ -141,10 +141,11 @@ class BillVoid(Event, frozen=True, tag="BILL_VOID"):
 
 
 class BillCorrected(Event, frozen=True, tag="BILL_CORRECTED"):
-    """The centre settled a bill again and booked a difference: its sums minus ours. `why` in a word.
+    """The centre settled a bill again and booked a difference: its sums minus ours, with all that was corrected before.
+    `why` in a word.
 
-    `number` the centre's, which rises with each correction of this terminal's bills. The patient's part of it is owed
-    by or to the patient; the account and the funds were booked at the centre.
+    `number` the centre's for its correction, 0 for one that it took back. The patient's part is owed by or to the
+    patient; the account and the funds were booked at the centre.
     """
 
     number: int

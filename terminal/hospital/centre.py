@@ -104,9 +104,10 @@ class Centre:
                 return lines
             after = page.next
 
-    def corrections(self, after: int) -> list[Correction]:
-        """Every correction of our bills past that number. Raises NoAnswer."""
+    def corrections(self) -> list[Correction]:
+        """Every correction of our bills, one at most for each. Raises NoAnswer."""
         found: list[Correction] = []
+        after = 0
         while True:
             asked: dict[str, str | int] = {"terminal": self._terminal, "after": after}
             more = self._ask("/v1/hospital/corrections", asked, Corrections).corrections

@@ -23,6 +23,7 @@ from sync.events import (
     Evidence,
     HolderChecked,
     ListState,
+    Sums,
 )
 from sync.record import Row
 from sync.settling import BadCase, Case
@@ -33,11 +34,12 @@ from tariffs.faults import PackFaults
 from terminal.chipcard import NotServed, read_in
 from terminal.hospital import limits
 from terminal.hospital.centre import NoAnswer
-from terminal.hospital.ledger import Ledger, Made, Shift
+from terminal.hospital.ledger import NOTHING, Ledger, Made, Shift
 from terminal.hospital.limits import PACKED_BYTES_MAX
 from terminal.hospital.lookup import Entitled, LookUp, Parts, case_of
 from terminal.hospital.patient import Patient, admitted
 from terminal.hospital.step import Cue, Step, after
+from terminal.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class Counter:
         self.parts = parts
         self.ledger = Ledger(parts.journal.bills())
         self._look_up = LookUp(parts, self.ledger)
+        self._upkeep = Upkeep(parts.journal)
         self.step = Step.SIGNED_OUT
         self.clerk = ""
         self.patient: Patient | None = None
@@ -96,6 +99,7 @@ class Counter:
         self._go(Cue.SIGNED_OUT)
         shift = self._sign_off("clerk")
         self.clerk = ""
+        self.rest()
         return shift
 
     def _sign_off(self, by: str) -> Shift:
@@ -318,6 +322,11 @@ class Counter:
         """The receipt is printed; the next patient."""
         self._go(Cue.RECEIPT_GIVEN)
         self.patient = self.entitled = None
+        self.rest()
+
+    def rest(self) -> None:
+        """Nobody is here: the journal's housekeeping, after each patient and whenever a face has time. Never raises."""
+        self._upkeep.rest(self.parts.clock.read())
 
     def give_up(self) -> None:
         """The patient leaves before anything was made."""
@@ -327,21 +336,43 @@ class Counter:
     # the day
 
     def take_corrections(self) -> list[BillCorrected]:
-        """Book what the centre corrected since last time, each as a record of its own. Raises NoAnswer."""
+        """Book what the centre corrected and is not booked here, each as a record of its own. Raises NoAnswer.
+
+        A centre that was restored from its backup books bills again, in another order: what it says of a bill now
+        counts, and the record is the difference to all that was booked here before.
+        """
         if self.parts.centre is None:
             return []
-        fresh = self.parts.centre.corrections(self.ledger.last_correction())
-        booked = [BillCorrected(one.number, one.operation, one.why, one.sums) for one in fresh]
+        told = {one.operation: one for one in self.parts.centre.corrections()}
+        known = self.ledger.corrected()
+        booked = [
+            BillCorrected(one.number, one.operation, one.why, difference)
+            for one in told.values()
+            if (difference := one.sums.minus(known.get(one.operation, NOTHING))) != NOTHING
+        ]
+        booked += [gone for name in sorted(known.keys() - told.keys()) if (gone := self._withdrawn(name, known[name]))]
         for correction in booked:
             self._keep(correction)
         return booked
+
+    def _withdrawn(self, operation: str, known: Sums) -> BillCorrected | None:
+        """The record that takes back a correction which the centre no longer has, once it has booked the bill again."""
+        made = self.ledger.made.get(operation)
+        if known == NOTHING or made is None or self.parts.centre is None:
+            return None
+        verdict = self.parts.centre.verdict(operation)
+        difference = verdict.sums.minus(made.held.sums).minus(known)
+        if verdict.state != "done" or difference == NOTHING:
+            return None
+        return BillCorrected(0, operation, "withdrawn", difference)
 
     def reconcile(self, day: str) -> Comparison:
         """Compare our statement of `day` (YYYYMMDD) with the centre's. Raises NoAnswer."""
         if self.parts.centre is None:
             raise NoAnswer("no centre is configured: [sync] backend")
         theirs = self.parts.centre.statement(day)
-        return compare(self.ledger.details(day, (line.setl_id for line in theirs)), theirs)
+        ours = self.ledger.details(day, (line.setl_id for line in theirs))
+        return compare(ours, theirs, self.ledger.standing())
 
     def _keep(self, event: AnyEvent) -> None:
         self.ledger.follow(self.parts.journal.keep(event, *self.parts.clock.read().stamp()))

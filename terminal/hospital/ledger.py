@@ -7,6 +7,8 @@ from sync.events import BillCorrected, BillDone, BillHeld, BillVoid, CounterOff,
 from sync.record import Row
 from sync.statement import Detail
 
+NOTHING = Sums()
+
 
 class Made(NamedTuple):
     """One bill: its held row, and its outcome's row, None while it is open."""
@@ -83,9 +85,16 @@ class Ledger:
         """Bills without an outcome, oldest first."""
         return [made for made in self.made.values() if made.is_open]
 
-    def last_correction(self) -> int:
-        """The number of the last correction that was booked here, 0 for none."""
-        return max((correction.number for correction in self.corrections), default=0)
+    def standing(self) -> set[str]:
+        """The operations of all bills that stand."""
+        return {operation for operation, made in self.made.items() if made.stands}
+
+    def corrected(self) -> dict[str, Sums]:
+        """What the corrections booked here come to, by operation."""
+        total: dict[str, Sums] = {}
+        for one in self.corrections:
+            total[one.operation] = total.get(one.operation, NOTHING).plus(one.sums)
+        return total
 
     def exposure_fen(self, acknowledged: int) -> int:
         """What the funds may owe on bills that the centre has not booked; its rows end at `acknowledged`."""
@@ -106,18 +115,15 @@ class Ledger:
 
     def details(self, day: str, also: Iterable[str] = ()) -> list[Detail]:
         """Our lines of the statement: bills made on `day` (YYYYMMDD) and those that `also` names, corrections too."""
-        named = set(also)
+        named, corrected = set(also), self.corrected()
         lines: list[Detail] = []
         for operation, made in self.made.items():
             on = made.row.at[:10].replace("-", "")
             if not (on == day or operation in named) or (made.outcome is not None and not made.stands):
                 continue
             lines.append(_detail(made, on, "bill", made.held.sums))
-            lines += [
-                _detail(made, on, "correction", correction.sums)
-                for correction in self.corrections
-                if correction.operation == operation
-            ]
+            if (sums := corrected.get(operation, NOTHING)) != NOTHING:
+                lines.append(_detail(made, on, "correction", sums))
         return lines
 
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.world.cuts import cut
 from tests.world.mutants import MUTANTS, planted
-from tests.world.run import Verdict, play
+from tests.world.run import PLACES, Verdict, play
 
 SECONDS_UNKNOWN = 0.001
 console = Console()
@@ -26,9 +26,10 @@ def progress() -> Progress:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed.")
 @click.option("--runs", type=click.IntRange(1), default=1, show_default=True, help="Seeds, one after another.")
 @click.option("--days", type=click.IntRange(1), default=1, show_default=True, help="Days of each run.")
+@click.option("--place", type=click.Choice(list(PLACES)), default="buses", show_default=True, help="What is simulated.")
 @click.option("--mutant", type=click.Choice(["all", *MUTANTS]), help="Plant this wrong program: the world must fail.")
 @click.option("--cuts", type=click.IntRange(1), help="So many power cuts, and as many kills, through a tap.")
-def main(seed: int, runs: int, days: int, mutant: str | None, cuts: int | None) -> None:
+def main(seed: int, runs: int, days: int, place: str, mutant: str | None, cuts: int | None) -> None:
     """Simulate cards, terminals, disks, clocks, network and backend from a seed, with everything going wrong.
 
     Exit status 1 when a promise was broken, or a mutant lived. The same seed and days give the same story.
@@ -39,11 +40,11 @@ def main(seed: int, runs: int, days: int, mutant: str | None, cuts: int | None) 
         names = list(MUTANTS) if mutant == "all" else [mutant]
         passed = all([run_mutant(name, seed, max(runs, 12), days) for name in names])
     else:
-        passed = run_seeds(range(seed, seed + runs), days)
+        passed = run_seeds(range(seed, seed + runs), days, place)
     sys.exit(0 if passed else 1)
 
 
-def run_seeds(seeds: range, days: int) -> bool:
+def run_seeds(seeds: range, days: int, place: str) -> bool:
     """Play each seed; stop at the first broken promise and tell its story."""
     began = time.process_time()
     taps = debits = 0
@@ -51,7 +52,7 @@ def run_seeds(seeds: range, days: int) -> bool:
     with progress() as bar:
         task = bar.add_task("days", total=len(seeds) * days)
         for seed in seeds:
-            verdict = play(seed, days, each_day=lambda: bar.advance(task))
+            verdict = play(seed, days, each_day=lambda: bar.advance(task), place=place)
             if verdict.violation is not None:
                 bar.stop()
                 tell(verdict)
@@ -60,7 +61,9 @@ def run_seeds(seeds: range, days: int) -> bool:
             ends.update(verdict.cuts)
     seconds = max(time.process_time() - began, SECONDS_UNKNOWN)
     console.print(f"{len(seeds)} worlds of {days} days: every promise held")
-    console.print(f"{taps} presentations of a card, {debits} debits: {taps / seconds:.0f} presentations/s on one core")
+    comings, ends_well = PLACES[place]
+    rate = f"{taps / seconds:.0f} {comings.split()[0]}/s on one core"
+    console.print(f"{taps} {comings}, {debits} {ends_well}: {rate}")
     for what, count in sorted(ends.items()):
         if not what.startswith("at "):
             console.print(f"ended by {what}: {count}")
@@ -77,7 +80,7 @@ def run_mutant(name: str, seed: int, runs: int, days: int) -> bool:
     """Plant a wrong program; True when the world finds it."""
     for each in range(seed, seed + runs):
         with planted(name):
-            verdict = play(each, days, MUTANTS[name][1])
+            verdict = play(each, days, MUTANTS[name].weather, place=MUTANTS[name].place)
         if verdict.violation is not None:
             console.print(f"{name}: killed by seed {each}: {verdict.violation}", markup=False, soft_wrap=True)
             return True

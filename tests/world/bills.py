@@ -46,7 +46,7 @@ class Made(NamedTuple):
         return total
 
 
-def settle_bills(clinic: "Clinic") -> None:
+def settle(clinic: "Clinic") -> None:
     """Bring everything in order and compare. Raises Violation."""
     with clinic.unreal_time():
         clinic.mend()

@@ -175,13 +175,11 @@ class Clerk:
         window.machine.touch("receipt given")
 
     def _check_exposure(self, standing: Standing) -> None:
-        """What the funds may owe on bills that nobody has acknowledged, counted from the rows themselves."""
+        """What the funds may owe on bills that the centre never acknowledged, counted from the rows themselves."""
         if standing.by != "offline" or standing.held.cancels:
             return
-        journal = self.window.journal
-        assert journal is not None
         events = [decode(raw).event for raw in self.window.told]
-        done = {event.operation for event in events[journal.acknowledged :] if isinstance(event, BillDone)}
+        done = {event.operation for event in events[self.window.acknowledged :] if isinstance(event, BillDone)}
         held = (event for event in events if isinstance(event, BillHeld) and event.operation in done)
         owed = sum(event.sums.fund_pay_sumamt for event in held)
         check(owed <= EXPOSURE_FEN, "exposure", f"{self.window.name}: the funds may owe {owed} fen")

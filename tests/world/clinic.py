@@ -218,9 +218,13 @@ class Clinic(World):
     def _backend(self, _window: Window) -> None:
         self.trouble_backend(may_restore=True)
 
+    def _restored(self, _window: Window) -> None:
+        self.say("backend", "restored from its backup")
+        self.backend.restore()
+
 
 _WHAT_HAPPENS = {
     "visit": 40, "two_offline": 8, "cancel": 8, "sync": 12, "idle": 4, "corrections": 5, "shift": 3, "lists": 4,
-    "power_cut": 2, "network": 8, "disk": 3, "clock": 2, "backend": 3,
+    "power_cut": 2, "network": 8, "disk": 3, "clock": 2, "backend": 3, "restored": 0,
 }  # fmt: skip
 """The things that happen to a day, by weight."""

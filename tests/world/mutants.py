@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import apsw
@@ -28,6 +28,7 @@ from sync.worker import Worker
 from terminal.desk import Desk
 from terminal.loop import Device
 from terminal.ports import Clock
+from tests.world import wrong_counters
 from tests.world.field import Wire
 from tests.world.world import Faults
 
@@ -243,28 +244,51 @@ CLOCKS = Faults(mistake="", often={"torn": 30, "clock": 20, "load": 30})
 FALSE_ENDS = Faults(mistake="", false_ends=0.5, often={"torn": 40})
 ALL = Faults()
 
-MUTANTS: dict[str, tuple[Mutant, Faults]] = {
-    mutant.__name__: (mutant, faults)
-    for mutant, faults in (
-        (less_than_full_sync, ALL),
-        (no_hold, TORN),
-        (debit_sent_again, ALL),
-        (counter_is_evidence, TORN),
-        (healed_always_admits, TORN),
-        (acknowledged_before_commit, ALL),
-        (rows_deleted_at_send, ALL),
-        (gap_accepted, OLD_BACKUPS),
-        (grey_paid_twice, TORN),
-        (outcome_lost_on_a_full_disk, FULL),
-        (clock_read_twice, ALL),
-        (torn_is_void, TORN),
-        (acknowledged_beyond_what_was_sent, TWINS),
-        (shown_for_ever, RUSH),
-        (loads_by_time_alone, CLOCKS),
-        (any_end_of_a_log_is_believed, FALSE_ENDS),
-    )
-}
-"""By name: the patch that it lives in, and the weather in which it is looked for."""
+class Kept(NamedTuple):
+    """A mutant of the kept list: the patch, the weather in which it is looked for, and where."""
+
+    patch: Mutant
+    weather: Faults
+    place: str = "buses"
+
+
+RESTORED = Faults(often={"backend": 0, "restored": 12, "two_offline": 20, "corrections": 40, "sync": 40})
+BUSY = Faults(end=0.5, often={"two_offline": 20})
+REFUNDS = Faults(often={"cancel": 30})
+OFFLINE = Faults(often={"two_offline": 60, "network": 0, "sync": 0})
+
+_KEPT = (
+    Kept(less_than_full_sync, ALL),
+    Kept(no_hold, TORN),
+    Kept(debit_sent_again, ALL),
+    Kept(counter_is_evidence, TORN),
+    Kept(healed_always_admits, TORN),
+    Kept(acknowledged_before_commit, ALL),
+    Kept(rows_deleted_at_send, ALL),
+    Kept(gap_accepted, OLD_BACKUPS),
+    Kept(grey_paid_twice, TORN),
+    Kept(outcome_lost_on_a_full_disk, FULL),
+    Kept(clock_read_twice, ALL),
+    Kept(torn_is_void, TORN),
+    Kept(acknowledged_beyond_what_was_sent, TWINS),
+    Kept(shown_for_ever, RUSH),
+    Kept(loads_by_time_alone, CLOCKS),
+    Kept(any_end_of_a_log_is_believed, FALSE_ENDS),
+    Kept(wrong_counters.correction_booked_twice, RESTORED, "clinic"),
+    Kept(wrong_counters.corrections_by_their_number, RESTORED, "clinic"),
+    Kept(wrong_counters.corrections_share_a_number, RESTORED, "clinic"),
+    Kept(wrong_counters.bill_settled_twice, ALL, "clinic"),
+    Kept(wrong_counters.cancelled_but_still_counted, REFUNDS, "clinic"),
+    Kept(wrong_counters.asked_again_settles_anew, ALL, "clinic"),
+    Kept(wrong_counters.receipt_before_outcome, ALL, "clinic"),
+    Kept(wrong_counters.no_receipt_after_a_restart, BUSY, "clinic"),
+    Kept(wrong_counters.shift_of_the_bill_not_of_its_money, BUSY, "clinic"),
+    Kept(wrong_counters.refund_of_another_day_is_alone, REFUNDS, "clinic"),
+    Kept(wrong_counters.exposure_unbounded, OFFLINE, "clinic"),
+)
+
+MUTANTS: dict[str, Kept] = {kept.patch.__name__: kept for kept in _KEPT}
+"""By name."""
 
 
 @contextmanager
@@ -272,7 +296,7 @@ def planted(name: str) -> Iterator[None]:
     """The program with one mutant in it, "" for none."""
     with ExitStack() as stack:
         if name:
-            stack.enter_context(MUTANTS[name][0]())
+            stack.enter_context(MUTANTS[name].patch())
         yield
 
 

@@ -6,16 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tests.world.books import settle
+from tests.world import bills, books
+from tests.world.clinic import Clinic
 from tests.world.town import Town
 from tests.world.violation import Violation
 from tests.world.world import Faults
 
 STORY_SHOWN = 25
+PLACES = {"buses": ("presentations of a card", "debits"), "clinic": ("visits of a patient", "receipts")}
+"""What is counted at each."""
 
 
 class Verdict(NamedTuple):
-    """What a run came to. `violation` None: every promise held. `story`: its last lines, and how to replay it."""
+    """What a run came to. `violation` None: every promise held. `story`: its last lines, and how to replay it.
+
+    `taps`: presentations of a card, or visits of a patient; `debits`: debits, or receipts.
+    """
 
     seed: int
     days: int
@@ -27,23 +33,32 @@ class Verdict(NamedTuple):
 
 
 def play(
-    seed: int, days: int, faults: Faults | None = None, each_day: Callable[[], None] = lambda: None
+    seed: int,
+    days: int,
+    faults: Faults | None = None,
+    each_day: Callable[[], None] = lambda: None,
+    place: str = "buses",
 ) -> Verdict:
-    """Run the world of `seed` for `days`, settle it and compare its books."""
+    """Run the world of `seed` for `days` at one of PLACES, settle it and compare its books."""
     with quiet():
-        town = Town(seed, faults)
+        world = Clinic(seed, faults) if place == "clinic" else Town(seed, faults)
         violation = None
         try:
             for _ in range(days):
-                town.day()
+                world.day()
                 each_day()
-            settle(town)
+            if isinstance(world, Clinic):
+                bills.settle(world)
+            else:
+                books.settle(world)
         except Violation as broken:
             violation = broken
         finally:
-            town.close()
-    story = [*town.story[-STORY_SHOWN:], f"replay: python -m tests.world --seed {seed} --days {days}"]
-    return Verdict(seed, days, violation, story, town.taps, len(town.debits), town.cuts)
+            world.close()
+    where = "" if place == "buses" else f" --place {place}"
+    story = [*world.story[-STORY_SHOWN:], f"replay: python -m tests.world{where} --seed {seed} --days {days}"]
+    done = len(world.receipts) if isinstance(world, Clinic) else len(world.debits)
+    return Verdict(seed, days, violation, story, world.taps, done, world.cuts)
 
 
 @contextmanager

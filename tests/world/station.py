@@ -3,6 +3,7 @@
 What is called durable is noted outside of it, and compared at each start.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -42,7 +43,7 @@ class TellingJournal(Journal):
         return row
 
 
-class Station:
+class Station(ABC):
     """Any terminal. `journal` None: it could not start, and tries again at the next occasion."""
 
     def __init__(self, world: "World", name: str, number: str) -> None:
@@ -56,25 +57,27 @@ class Station:
         self.told: list[bytes] = []
         self.journal: TellingJournal | None = None
         self.started_ms = 0
+        self.acknowledged = 0  # the most that the backend ever told it
         world.files.machines[name] = self.machine
         self.machine.on_end = self._at_the_end
 
     # --- what each kind does in its own way
 
+    @abstractmethod
     def _plug(self) -> None:
         """The process starts: journal, clock and worker are there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _at_the_end(self) -> None:
         """The process just ended; its journal is still at hand."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _switched_off(self) -> None:
         """The power went: what the terminal's other hardware does then."""
 
+    @abstractmethod
     def idle(self) -> None:
         """Nobody is here: the housekeeping."""
-        raise NotImplementedError
 
     # --- a process and its end
 
@@ -179,3 +182,5 @@ class Station:
             session.due()
         session.batch_rows = min(session.batch_rows, self.world.faults.batch_rows)
         self.worker.ask()
+        assert self.journal is not None
+        self.acknowledged = max(self.acknowledged, self.journal.acknowledged)

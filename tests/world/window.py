@@ -18,7 +18,7 @@ from tests.world.station import Station
 if TYPE_CHECKING:
     from tests.world.clinic import Clinic
 
-EXPOSURE_FEN = 1_000_000
+EXPOSURE_FEN = 250_000
 NO_SPEC = SocialSpec("A00000000", "330411197001010016", "nobody")
 PROFILES = chip_profiles()
 POLICY = policy()
@@ -80,10 +80,13 @@ class Window(Station):
         held = self.journal is not None and bool(self.counter.ledger.open())
         self.world.count_end(self.machine, held)
 
+    def _switched_off(self) -> None:
+        """The chip in its slot is read anew each time."""
+
     def idle(self) -> None:
         """See Station."""
         self.world.time.pass_ms(6_000)
-        self.alive(lambda: self.journal.idle() if self.journal else None)
+        self.alive(lambda: self.counter.rest())
 
     def close_program(self) -> None:
         """The clerk ends the program and starts it again."""

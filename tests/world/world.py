@@ -73,6 +73,7 @@ class World:
     def close(self) -> None:
         """Give everything back."""
         for station in self.stations:
+            station.machine.die_in = 0
             if station.journal is not None:
                 station.journal.close()
             station.machine.disk.close()
