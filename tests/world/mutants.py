@@ -181,7 +181,7 @@ def clock_read_twice() -> Iterator[None]:
 
     def keep_now(self: Desk, event: Any) -> int:
         if id(self) in clocks:
-            self.moment = clocks[id(self)].read()
+            self._stamp = clocks[id(self)].read().stamp()
         return keep(self, event)
 
     with patch.object(Device, "serve", serve), patch.object(Desk, "keep", keep_now):
