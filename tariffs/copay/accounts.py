@@ -2,7 +2,6 @@
 
 from tariffs.copay.bill import Step
 from tariffs.copay.books import Books
-from tariffs.copay.rounding import Rounding
 from tariffs.copay.terms import account_terms
 
 _STEPS = {"first": ("TA01", "优先使用账户", "account first"), "last": ("ACCT", "账户支付", "account")}
@@ -21,7 +20,7 @@ def pay_accounts(books: Books, when: str) -> None:
         pays = min(due, max(0, books.entitlement.accounts.get(terms.name, 0)))
         if terms.most is not None:
             pays = min(pays, terms.most)
-        pays = Rounding("down", terms.unit).of(pays)
+        pays = terms.rounding.of(pays)
         if pays:
             books.take(pays, terms.parts)
             books.accounts_from[terms.name] = pays

@@ -5,6 +5,7 @@ Source: docs/copay.md, "A bill"; names and identities of the national interface,
 
 from collections.abc import Mapping
 from datetime import date
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import fields, replace
@@ -91,19 +92,15 @@ class Bill(Struct, frozen=True):
         """Raises Unbalanced when an identity of the national interface does not hold (I1 to I7)."""
         parts = self.fulamt_ownpay_amt + self.overlmt_selfpay + self.preselfpay_amt + self.inscp_scp_amt
         side = -1 if self.cancels else 1
-        columns = [
-            (part.fulamt, part.overlmt, part.preself, part.scope, line.fund_fen, line.hosp_fen, line.person_fen)
-            for line in self.lines
-            for part in (line.parted,)
-        ]
-        *sums, fund, hospital, person = map(sum, zip(*columns, strict=True))
-        mine = [getattr(self, name) for name in _SHARES]
-        least = -max(map(max, (mine, *columns))) if self.cancels else min(map(min, (mine, *columns)))
+        by_name = [*zip(*map(_of_line, self.lines), strict=True)]
+        *sums, fund, hospital, person = map(sum, by_name)
+        mine = _shares(self)
+        least = -max(map(max, (mine, *by_name))) if self.cancels else min(map(min, (mine, *by_name)))
         family = side * min(side * self.acct_pay, side * self.acct_mulaid_pay)
         holds = (
             ("I1 total = funds + person + hospital", self.medfee_sumamt,
              self.fund_pay_sumamt + self.psn_part_amt + self.hosp_part_amt),
-            ("I2 funds = sum of the funds", self.fund_pay_sumamt, sum([getattr(self, name) for name in FUNDS])),
+            ("I2 funds = sum of the funds", self.fund_pay_sumamt, sum(_funds(self))),
             ("I3 the family's part lies in the account's", self.acct_mulaid_pay, family),
             ("I4 total = parts", self.medfee_sumamt, parts),
             ("I5 person = account + cash", self.psn_part_amt, self.acct_pay + self.psn_cash_pay),
@@ -139,7 +136,11 @@ class Bill(Struct, frozen=True):
 MONEY = tuple(field.name for field in fields(Bill) if field.name.endswith(("amt", "pay", "dedc", "balc")))
 """The money fields of a bill, in the order in which they are written."""
 
-_SHARES = tuple(name for name in MONEY if name != "balc")
+_shares = attrgetter(*(name for name in MONEY if name != "balc"))
+_funds = attrgetter(*FUNDS)
+_of_line = attrgetter(
+    *(f"parted.{part}" for part in ("fulamt", "overlmt", "preself", "scope")), "fund_fen", "hosp_fen", "person_fen"
+)
 
 
 def _negated(line: LineShare) -> LineShare:

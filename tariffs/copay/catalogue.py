@@ -1,5 +1,9 @@
 """What the policy says of one item: class, first share, price limit, approval, direct payment."""
 
+from collections.abc import Sequence
+from functools import partial
+from operator import attrgetter
+
 from msgspec import Struct
 
 from tariffs.copay.claim import PRICE_ONE, Line
@@ -29,25 +33,26 @@ class ItemTerms(Struct, frozen=True):
     only_ratio: bool = True
 
 
-def terms_of(line: Line, scene: Scene) -> ItemTerms:
-    """The catalogue's row that names the item goes before the line's own value, this before a general row."""
-    key = (
-        line.item,
-        line.category,
-        line.grade,
-        line.first_share,
-        line.limit,
-        line.restricted,
-        line.approval,
-        line.parted is None,
-    )
-    found = scene.memory.get(key)
-    if found is None:
-        return scene.remembered(key, lambda: _looked_up(line, scene))
-    if found[1]:
-        scene.unverified = True
-    terms: ItemTerms = found[0]
-    return terms
+_ASKED = attrgetter("item", "category", "grade", "first_share", "limit", "restricted", "approval", "parted")
+"""What of a line its terms hang on; of `parted`, only whether there is one."""
+
+
+def terms_of(lines: Sequence[Line], scene: Scene) -> list[ItemTerms]:
+    """For each line: the catalogue's row that names the item goes before the line's own value, this before a general
+    row."""
+    known, found = scene.memory.get, []
+    for line in lines:
+        key = _ASKED(line)
+        if key[-1] is not None:
+            key = (*key[:-1], True)
+        terms = known(key)
+        if terms is None:
+            found.append(scene.remembered(key, partial(_looked_up, line, scene)))
+            continue
+        found.append(terms[0])
+        if terms[1]:
+            scene.unverified = True
+    return found
 
 
 def _looked_up(line: Line, scene: Scene) -> ItemTerms:

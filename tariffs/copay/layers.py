@@ -22,10 +22,10 @@ def pay_layer(layer: Layer, books: Books) -> None:
         return
     total = books.total(terms.base)
     taken = _deductible(terms, books, total)
-    entered = books.key(f"{terms.account}.entered", terms.period)
+    entered = books.key(terms.names.entered, terms.period)
     start = books.so_far(entered)
     if terms.with_deductible:
-        start += books.so_far(books.key(f"{terms.account}.dedc", terms.period)) + taken
+        start += books.so_far(books.key(terms.names.dedc, terms.period)) + taken
     amount = within = total - taken
     if terms.cap_kind == "base" and terms.cap is not None:
         within = min(amount, max(0, terms.cap - start))
@@ -36,8 +36,8 @@ def pay_layer(layer: Layer, books: Books) -> None:
     fund = sum([one.fund for one in paid]) - withheld
     came = sum([one.entering for one in paid])
     books.count(entered, came)
-    for period in {terms.period, terms.cap_period}:
-        books.count(books.key(f"{terms.account}.paid", period), fund)
+    for period in terms.names.paid_periods:
+        books.count(books.key(terms.names.paid, period), fund)
     if "scope" not in terms.base:
         books.fund(layer.field, fund, terms.base)
         return
@@ -61,10 +61,10 @@ def _deductible(terms: LayerTerms, books: Books, total: int) -> int:
     if terms.mode == "per-day":
         standard *= books.claim.days
     period = _DEDUCTIBLE_PERIODS.get(terms.mode, terms.mode)
-    dedc, seen = (books.key(f"{terms.account}.{what}", period) for what in ("dedc", "seen"))
+    dedc, seen = books.key(terms.names.dedc, period), books.key(terms.names.seen, period)
     if terms.mode == "year":
         # One deductible a year, as high as the first claim's: only "year-topped-up" rises with the hospital's level.
-        first = books.key(f"{terms.account}.standard", period)
+        first = books.key(terms.names.standard, period)
         if before := books.so_far(first):
             standard = min(standard, before)
         elif total:
@@ -74,7 +74,7 @@ def _deductible(terms: LayerTerms, books: Books, total: int) -> int:
     if terms.franchise and so_far + total > standard:
         taken = 0
     books.count(seen, total)
-    for key in {dedc, books.key(f"{terms.account}.dedc", terms.period)}:
+    for key in {dedc, books.key(terms.names.dedc, terms.period)}:
         books.count(key, taken)
     layer = terms.layer
     zh, en = f"{layer.zh}起付线", f"{layer.en}: deductible"
@@ -103,7 +103,7 @@ def _times(books: Books, per: str) -> int:
 def _withheld(terms: LayerTerms, books: Books, fund: int) -> int:
     """A fixed amount kept back from what the fund pays, up to a sum a period."""
     assert terms.withheld is not None
-    key = books.key(f"{terms.account}.withheld", terms.withheld_period)
+    key = books.key(terms.names.withheld, terms.withheld_period)
     amount = min(fund, terms.withheld * _times(books, terms.withheld_per))
     if terms.withheld_most is not None:
         amount = min(amount, max(0, terms.withheld_most - books.so_far(key)))
@@ -115,7 +115,7 @@ def _cut(terms: LayerTerms, books: Books, paid: list[Paid], withheld: int) -> No
     """Hold the payments at the caps on payment: that of the period and that of the visit."""
     left: list[int] = []
     if terms.cap_kind != "base" and terms.cap is not None:
-        so_far = books.so_far(books.key(f"{terms.account}.paid", terms.cap_period))
+        so_far = books.so_far(books.key(terms.names.paid, terms.cap_period))
         left.append(max(0, terms.cap - so_far))
     if terms.cap_visit is not None:
         left.append(terms.cap_visit)

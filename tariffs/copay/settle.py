@@ -29,7 +29,7 @@ def settle(claim: Claim, entitlement: Entitlement, policy: Policy) -> Bill:
     scene = policy.at(claim.day, facts)
     lines = split(claim.lines, scene, minor)
     if "amount" in policy.told:
-        whole = -(-sum([parted.scope for parted in lines.parted]) // minor)
+        whole = -(-lines.whole.scope // minor)
         scene = policy.at(claim.day, {**facts, "amount": str(whole)}).after(scene)
     _first_of_claim(lines, scene)
     books = Books(claim, entitlement, scene, claim_terms(scene).year_start, dict.fromkeys(PARTS, 0))
@@ -54,10 +54,9 @@ def _first_of_claim(lines: Split, scene: Scene) -> None:
     if row is None or not isinstance(row.value, int):
         return
     rounding = Rounding(claim_terms(scene).rounding.mode)
-    scopes = [parted.scope for parted in lines.parted]
-    total = sum(scopes)
+    total = lines.whole.scope
     first = min(total, rounding.of(total * row.value, RATIO_ONE))
-    lines.away = shared(first, scopes)
+    lines.away = shared(first, [parted.scope for parted in lines.parted])
     lines.steps.append(Step("S000", "异地先行自付", "away from home: first share", total, 0, first, rows=(row,)))
 
 
@@ -65,8 +64,9 @@ def _open(books: Books, lines: Split) -> None:
     """Put the lines' parts into the books; lines that are paid directly never reach a layer."""
     parts, first_layer = books.parts, books.scene.policy.layers[0]
     if not any(lines.away) and not lines.has_direct:
-        sums = map(sum, zip(*[(one.fulamt, one.overlmt, one.preself, one.scope) for one in lines.parted], strict=True))
-        parts["fulamt"], parts["overlmt"], parts["preself"], parts["scope"] = sums
+        whole = lines.whole
+        parts["fulamt"], parts["overlmt"] = whole.fulamt, whole.overlmt
+        parts["preself"], parts["scope"] = whole.preself, whole.scope
         return
     for parted, away, direct in zip(lines.parted, lines.away, lines.direct, strict=True):
         parts["fulamt"] += parted.fulamt
@@ -97,9 +97,7 @@ def _hospital(books: Books) -> None:
 
 def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
     claim, accounts = books.claim, books.accounts_from
-    shares = _line_shares(books, lines)
-    parted = [(part.fulamt, part.overlmt, part.preself, part.scope) for line in shares for part in (line.parted,)]
-    fulamt, overlmt, preself, scope = map(sum, zip(*parted, strict=True))
+    shares, whole, away = _line_shares(books, lines), lines.whole, sum(lines.away)
     funds: dict[str, Any] = {name: books.funds.get(name, 0) for name in FUNDS}
     account, hospital = sum(accounts.values()), claim.hospital_part_fen
     cash = sum(books.parts.values())
@@ -109,11 +107,11 @@ def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
         policy=policy.version,
         currency=policy.currency,
         decimals=policy.decimals,
-        medfee_sumamt=fulamt + overlmt + preself + scope,
-        fulamt_ownpay_amt=fulamt,
-        overlmt_selfpay=overlmt,
-        preselfpay_amt=preself,
-        inscp_scp_amt=scope,
+        medfee_sumamt=whole.amount,
+        fulamt_ownpay_amt=whole.fulamt,
+        overlmt_selfpay=whole.overlmt,
+        preselfpay_amt=whole.preself + away,
+        inscp_scp_amt=whole.scope - away,
         act_pay_dedc=books.deductible,
         **funds,
         fund_pay_sumamt=sum(funds.values()),

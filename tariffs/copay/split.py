@@ -15,12 +15,15 @@ from tariffs.copay.terms import claim_terms
 
 @dataclass(slots=True)
 class Split:
-    """The lines of a claim, in their order. `direct` is what the pool pays of a line that runs through
-    no deductible and no bands; None for a line that does. `away`: each line's away-from-home share, within its scope.
+    """The lines of a claim, in their order; `whole` is the sum of their parts.
+
+    `direct` is what the pool pays of a line that runs through no deductible and no bands; None for a line that does.
+    `away`: each line's away-from-home share, within its scope.
     """
 
     grades: list[str]
     parted: list[Parted]
+    whole: Parted
     direct: list[int | None]
     away: list[int]
     steps: list[Step]
@@ -35,7 +38,7 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
     """Split each line; `minor` is the count of minor units in a major one. Raises BadClaim."""
     general = claim_terms(scene)
     rounding, limit_first = general.lines_rounding, general.limit_first
-    terms = [terms_of(line, scene) for line in lines]
+    terms = terms_of(lines, scene)
     amounts = _amounts(lines, minor, rounding)
     mosts = [
         (amount if one.limit is None else _most(line, amount, one.limit, minor, rounding)) if one.covered else 0
@@ -48,7 +51,7 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
     ]
     if general.per_line:
         rounded = rounding.each(exact, RATIO_ONE)
-        firsts = [min(base, first) for base, first in zip(bases, rounded, strict=True)]
+        firsts = [first if first < base else base for base, first in zip(bases, rounded, strict=True)]
     else:
         firsts = together(exact, RATIO_ONE, rounding, bases)
     parts: list[Parted] = []
@@ -73,7 +76,10 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
         parts.append(parted)
         directs.append(direct)
         steps.append(Step(one.grade, zh, en, amount, paid, amount - paid, "", None, number, one.rows))
-    return Split([one.grade for one in terms], parts, directs, [0] * len(lines), steps)
+    columns = [(part.fulamt, part.overlmt, part.preself, part.scope) for part in parts]
+    fulamt, overlmt, preself, scope = map(sum, zip(*columns, strict=True))
+    whole = Parted(fulamt, overlmt, preself, scope)
+    return Split([one.grade for one in terms], parts, whole, directs, [0] * len(lines), steps)
 
 
 def _amounts(lines: tuple[Line, ...], minor: int, rounding: Rounding) -> list[int]:

@@ -25,13 +25,24 @@ _CARRIED = ("overlmt", "fulamt", "own", "withheld", "preself", "away", "dedc", "
 """What the hospital's money is taken from where the policy does not say."""
 
 
+class Names(Struct, frozen=True):
+    """Names of a layer's accumulators, and the periods in which its payments count (docs/copay.md, "Accumulators")."""
+
+    entered: str
+    dedc: str
+    seen: str
+    standard: str
+    paid: str
+    withheld: str
+    paid_periods: tuple[str, ...]
+
+
 class LayerTerms(Struct, frozen=True):
     """Parameters of one layer. Amounts in fen, None where there is no such rule; `rows_…` are for the trace."""
 
     layer: Layer
     bands: tuple[Band, ...]
     base: tuple[str, ...]
-    account: str
     period: str
     with_deductible: bool
     rounding: Rounding
@@ -55,6 +66,7 @@ class LayerTerms(Struct, frozen=True):
     rows_withheld: tuple[Row, ...]
     rows_deductible: tuple[Row, ...]
     rows_cap: tuple[Row, ...]
+    names: Names
 
     @property
     def pays(self) -> bool:
@@ -63,13 +75,13 @@ class LayerTerms(Struct, frozen=True):
 
 
 class AccountTerms(Struct, frozen=True):
-    """What one account may pay: `parts` in their order, at most `most` fen, in whole multiples of `unit` fen."""
+    """What one account may pay: `parts` in their order, at most `most` fen, `rounding` down to whole multiples."""
 
     name: str
     when: str
     parts: tuple[str, ...]
     most: int | None
-    unit: int
+    rounding: Rounding
     rows: tuple[Row, ...]
 
 
@@ -124,7 +136,6 @@ def _layer_terms(scene: Scene, layer: Layer) -> LayerTerms:
         layer=layer,
         bands=bands_of(scene, name, layer.code),
         base=scene.parts(f"{name}.base", ("scope",)),
-        account=word("accumulator", name),
         period=word("period", "year"),
         with_deductible=word("axis", "with-deductible") == "with-deductible",
         rounding=rounding,
@@ -148,6 +159,19 @@ def _layer_terms(scene: Scene, layer: Layer) -> LayerTerms:
         rows_withheld=rows("withheld", "withheld.per", "withheld.most", "withheld.period"),
         rows_deductible=rows("deductible", "deductible.mode", "deductible.factor", "deductible.reduction"),
         rows_cap=rows("cap", "cap.visit", "cap.kind", "cap.period"),
+        names=_names(word("accumulator", name), word("period", "year"), word("cap.period", word("period", "year"))),
+    )
+
+
+def _names(account: str, period: str, cap_period: str) -> Names:
+    return Names(
+        entered=f"{account}.entered",
+        dedc=f"{account}.dedc",
+        seen=f"{account}.seen",
+        standard=f"{account}.standard",
+        paid=f"{account}.paid",
+        withheld=f"{account}.withheld",
+        paid_periods=tuple(dict.fromkeys((period, cap_period))),
     )
 
 
@@ -163,7 +187,7 @@ def _account_terms(scene: Scene) -> tuple[AccountTerms, ...]:
                 scene.word(f"account.{name}.when", "last"),
                 scene.parts(f"account.{name}.parts", ()),
                 scene.maybe(f"account.{name}.most"),
-                scene.number(f"account.{name}.unit", 1),
+                Rounding("down", scene.number(f"account.{name}.unit", 1)),
                 (row,) if most is None else (row, most),
             )
         )
