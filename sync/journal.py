@@ -36,7 +36,7 @@ from sync.record import GENESIS, Row, chain, encode
 from sync.reserve import Reserve
 from sync.schema import TROUBLES, connect, last_stored, said
 from sync.store import Store
-from sync.totals import Totals, count
+from sync.totals import Totals, Unsent, count
 from sync.whole import Whole
 
 T = TypeVar("T")
@@ -193,6 +193,10 @@ class Journal:
     def open_loans(self) -> list[Row]:
         """Every act of a library counter without an end, with the rows that name it, oldest first."""
         return self._read(recall.open_loans)
+
+    def adjustments(self) -> list[Recalled]:
+        """Every asked adjustment with what came of it, newest first; those in the archive are left out."""
+        return self._read(recall.adjustments)
 
     def bills(self, since: int = 1) -> list[Row]:
         """A counter's rows from row `since` on: who signed in and out, bills, outcomes, corrections."""

@@ -143,6 +143,13 @@ def open_loans(connection: apsw.Connection) -> list[Row]:
     return [decoded(raw) for (raw,) in found]
 
 
+def adjustments(connection: apsw.Connection) -> list[Recalled]:
+    """Every ADJUST_ASKED row with what came of it, newest first; those in the archive are left out."""
+    found = connection.execute("SELECT raw FROM row WHERE kind = 'ADJUST_ASKED' ORDER BY seq DESC")
+    rows = [decoded(raw) for (raw,) in found]
+    return [Recalled(row, outcomes(connection, row.seq)) for row in rows]
+
+
 def bills(connection: apsw.Connection, since: int) -> list[Row]:
     """A counter's bills, their outcomes and corrections from row `since` on, in order."""
     kinds = "('BILL_HELD', 'BILL_DONE', 'BILL_VOID', 'BILL_CORRECTED', 'COUNTER_ON', 'COUNTER_OFF')"

@@ -5,10 +5,11 @@ whether a grey debit happened is the backend's verdict, and the chips are the ju
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sync.chain import Identity, Stored, first_damage
-from sync.events import Done, Grey, Held, Void
+from sync.events import Adjusted, Done, Grey, Held, Void
 from sync.record import BadRow, decode
 from sync.settlement import PAID
 
@@ -47,11 +48,19 @@ class BackendCharge(NamedTuple):
     paid_fen: int
 
 
+class Adjustment(NamedTuple):
+    """What two people agreed to give back of the debit in row `debit` of the same journal."""
+
+    debit: int
+    amount_fen: int
+
+
 class BackendBook(NamedTuple):
-    """The backend's database: each row's bytes, and each debit, by (terminal, epoch, number)."""
+    """The backend's database: each row's bytes, each debit and each adjustment, by (terminal, epoch, number)."""
 
     rows: Mapping[Key, bytes]
     charges: Mapping[Key, BackendCharge]
+    adjustments: Mapping[Key, Adjustment] = MappingProxyType({})
 
 
 class Fault(NamedTuple):
@@ -96,6 +105,7 @@ class CardLine(NamedTuple):
 class Reconciliation(NamedTuple):
     """`balanced` only when nothing disagrees: each fen that left a chip is in both other books, or is one of the
     debits without a verdict. `pending`: those debits, (number, fen); `happened`: those that the chips say happened.
+    `adjusted`: what the operator owes riders for wrong debits, which no chip shows.
     """
 
     balanced: bool
@@ -103,6 +113,7 @@ class Reconciliation(NamedTuple):
     faults: tuple[Fault, ...]
     pending: tuple[int, int]
     happened: tuple[int, int]
+    adjusted: tuple[int, int] = (0, 0)
 
     def lines(self, language: str) -> list[str]:
         """The report for people, "zh" or "en"."""
@@ -126,6 +137,9 @@ class Reconciliation(NamedTuple):
                 f"by the chips {self.happened[0]} of {_yuan(self.happened[1])} happened",
             ]
         )
+        if self.adjusted[0]:
+            number, owed = self.adjusted[0], _yuan(self.adjusted[1])
+            said.append(f"应退乘客 {number} 笔 {owed} 元" if zh else f"owed to riders     {number} of {owed} yuan")
         said += [f"{fault.where}: {fault.zh if zh else fault.en}" for fault in self.faults]
         if self.balanced:
             said.append("三本账一致，分毫不差" if zh else "the three books agree to the fen")
@@ -146,10 +160,13 @@ def reconcile(cards: Sequence[CardBook], journals: Sequence[JournalBook], backen
     faults: list[Fault] = []
     debits: dict[Key, _Debit] = {}
     rows: dict[Key, bytes] = {}
+    adjustments: dict[Key, Adjustment] = {}
     for book in journals:
         faults += _chain_faults(book)
         rows |= {(book.identity.terminal, book.identity.epoch, row.seq): row.raw for row in book.rows}
         debits |= _debits(book)
+        adjustments |= _adjustments(book)
+    faults += _adjustment_faults(adjustments, backend.adjustments, debits)
     faults += _row_faults(rows, backend.rows)
     faults += _charge_faults(debits, backend.charges)
     lines = []
@@ -165,7 +182,8 @@ def reconcile(cards: Sequence[CardBook], journals: Sequence[JournalBook], backen
     pending = len(undecided), sum(charge.amount_fen for charge in undecided)
     missing = [line.missing(line.journal) for line in lines if line.undecided]
     happened = sum(number for number, _ in missing), sum(fen for _, fen in missing)
-    return Reconciliation(not faults, tuple(lines), tuple(faults), pending, happened)
+    adjusted = len(adjustments), sum(one.amount_fen for one in adjustments.values())
+    return Reconciliation(not faults, tuple(lines), tuple(faults), pending, happened, adjusted)
 
 
 def _chain_faults(book: JournalBook) -> list[Fault]:
@@ -192,6 +210,41 @@ def _debits(book: JournalBook) -> dict[Key, _Debit]:
             if debit.state in ("open", "grey") or state == "done":
                 found[terminal, epoch, event.held] = debit._replace(state=state)
     return found
+
+
+def _adjustments(book: JournalBook) -> dict[Key, Adjustment]:
+    """What the journal says two people agreed on."""
+    terminal, epoch, _ = book.identity
+    found: dict[Key, Adjustment] = {}
+    for stored in book.rows:
+        try:
+            event = decode(stored.raw).event
+        except BadRow:
+            continue
+        if isinstance(event, Adjusted):
+            found[terminal, epoch, stored.seq] = Adjustment(event.debit, event.amount_fen)
+    return found
+
+
+def _adjustment_faults(
+    journal: Mapping[Key, Adjustment], backend: Mapping[Key, Adjustment], debits: Mapping[Key, _Debit]
+) -> list[Fault]:
+    faults = []
+    given: dict[Key, int] = {}
+    for key in sorted(journal.keys() | backend.keys()):
+        here, there = journal.get(key), backend.get(key)
+        if here is None or here != there:
+            zh, en = "调整在日志与后台不同", "journal and backend differ about this adjustment"
+            faults.append(Fault(_name(key), zh, en))
+            continue
+        of = (key[0], key[1], here.debit)
+        given[of] = given.get(of, 0) + here.amount_fen
+    for of, amount_fen in given.items():
+        debit = debits.get(of)
+        if debit is None or debit.state == "void" or amount_fen > debit.held.amount:
+            zh, en = f"调整 {amount_fen} 分超出扣款", f"adjusted by {amount_fen} fen, more than was taken"
+            faults.append(Fault(_name(of), zh, en))
+    return faults
 
 
 def _row_faults(journal: Mapping[Key, bytes], backend: Mapping[Key, bytes]) -> list[Fault]:

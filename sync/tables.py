@@ -3,7 +3,7 @@
 | schema | program | what it added |
 |---|---|---|
 | 1 | 0.1 | |
-| 2 | 0.2 | numbers that make opening independent of the journal's length; rows that may be archived; bills, loans |
+| 2 | 0.2 | numbers that make opening independent of the journal's length; archived rows; bills, loans, adjustments |
 """
 
 import apsw
@@ -14,6 +14,7 @@ SCHEMA_VERSION = 2
 
 _BILLS = "CREATE INDEX row_bill ON row(seq) WHERE kind = 'BILL_HELD'"
 _LOANS = "CREATE INDEX row_loan ON row(seq) WHERE kind = 'LOAN_ASKED'"
+_ADJUSTMENTS = "CREATE INDEX row_adjust ON row(seq) WHERE kind = 'ADJUST_ASKED'"
 _NEVER_GOES_1 = "CREATE TRIGGER row_never_goes BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'no row goes'); END"
 _NEVER_GOES = """
 CREATE TRIGGER row_never_goes BEFORE DELETE ON row
@@ -46,6 +47,7 @@ CREATE INDEX row_held ON row(held, seq) WHERE held IS NOT NULL;
 CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
 {_BILLS};
 {_LOANS};
+{_ADJUSTMENTS};
 -- What can be derived from the rows, kept so that opening need not read them all: only those after number 'drafts'.
 -- `greyed`: closed unhealed.
 CREATE TABLE draft(held INTEGER PRIMARY KEY REFERENCES row(seq), greyed INTEGER NOT NULL) STRICT;
@@ -65,7 +67,7 @@ KINDS_1 = frozenset(
 
 def _to_2(connection: apsw.Connection) -> None:
     """One walk over the rows, for their money; no row is written anew."""
-    connection.execute(f"{_BILLS}; {_LOANS}; DROP TRIGGER row_never_goes; {_NEVER_GOES}")
+    connection.execute(f"{_BILLS}; {_LOANS}; {_ADJUSTMENTS}; DROP TRIGGER row_never_goes; {_NEVER_GOES}")
     sums = "SELECT 'acknowledged_fen', coalesce(sum(fen), 0) FROM row WHERE seq <= {acknowledged}"
     acknowledged = "(SELECT value FROM number WHERE name = 'acknowledged')"
     drafts = "(SELECT value FROM number WHERE name = 'drafts')"
@@ -77,7 +79,8 @@ def _to_2(connection: apsw.Connection) -> None:
 
 
 def _to_1(connection: apsw.Connection) -> None:
-    connection.execute(f"DROP INDEX row_bill; DROP INDEX row_loan; DROP TRIGGER row_never_goes; {_NEVER_GOES_1}")
+    connection.execute("DROP INDEX row_bill; DROP INDEX row_loan; DROP INDEX row_adjust")
+    connection.execute(f"DROP TRIGGER row_never_goes; {_NEVER_GOES_1}")
     connection.execute("DELETE FROM number WHERE name NOT IN ('acknowledged', 'signalled', 'drafts')")
 
 

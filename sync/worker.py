@@ -25,6 +25,7 @@ from sync.session import (
     understand,
     understand_enrolment,
 )
+from sync.totals import Unsent
 
 
 class Standing(NamedTuple):

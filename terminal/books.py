@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sync.closed import read_closed
-from sync.reconcile import BackendBook, BackendCharge, CardBook, JournalBook, Key, Reconciliation, reconcile
+from sync.reconcile import Adjustment, BackendBook, BackendCharge, CardBook, JournalBook, Key, Reconciliation, reconcile
 
 
 def card_books(chips: Path, loads: dict[str, int]) -> list[CardBook]:
@@ -40,7 +40,11 @@ def backend_book(path: Path) -> tuple[BackendBook, dict[str, int]]:
             for row in connection.execute("SELECT * FROM charge")
         }
         loads = dict(connection.execute("SELECT card, sum(amount_fen) FROM load GROUP BY card").fetchall())
-    return BackendBook(rows, charges), loads
+        adjustments = {
+            _key(row): Adjustment(row["debit"], row["amount_fen"])
+            for row in connection.execute("SELECT * FROM adjustment")
+        }
+    return BackendBook(rows, charges, adjustments), loads
 
 
 def _key(row: sqlite3.Row) -> Key:

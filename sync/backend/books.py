@@ -4,7 +4,7 @@ from typing import Any
 
 from sync.backend.keys import TacKeys, UnknownScheme, verifies
 from sync.backend.store import Database
-from sync.events import Alarm, Done, Grey, Held, Locked, Void
+from sync.events import Adjusted, Alarm, Done, Grey, Held, Locked, Void
 from sync.issuer_files import BadFile, build_xf_line, xf_line
 from sync.record import BadRow, Row, decode
 from sync.settlement import PAID, Ground, Load, Record, State, settle
@@ -32,6 +32,8 @@ def enter(database: Database, keys: TacKeys, row: Row, now: str) -> str | None:
             return held.card
         case Done() | Void() | Grey() as outcome:
             return _close_charge(database, keys, key, outcome, now)
+        case Adjusted() as adjusted:
+            _adjust(database, key, adjusted, row.at, now)
         case Locked() as locked:
             database.table("lock").insert({"card": locked.card, "terminal": row.terminal, "at": row.at}, ignore=True)
         case Alarm() as alarm:
@@ -86,6 +88,35 @@ def _close_charge(database: Database, keys: TacKeys, key: Key, outcome: Done | V
             _look_for_twins(database, of, charge, now)
     _change(database, of, **changes)
     return held.card
+
+
+def _adjust(database: Database, key: Key, adjusted: Adjusted, at: str, now: str) -> None:
+    """Owe a rider what two people agreed on, never more than was taken; else it is an alarm and no debt."""
+    of = (key[0], key[1], adjusted.debit)
+    charge = next(database.table("charge").rows_where(_WHERE_KEY, of), None)
+    if charge is None or charge["state"] == State.VOID.value:
+        raise_alarm(database, key, "adjustment_without_debit", now, f"it names row {adjusted.debit}")
+        return
+    where = "terminal = ? and epoch = ? and debit = ?"
+    before = sum(one["amount_fen"] for one in database.table("adjustment").rows_where(where, of))
+    if before + adjusted.amount_fen > charge["amount_fen"]:
+        raise_alarm(database, key, "adjusted_too_much", now, f"row {adjusted.debit} took {charge['amount_fen']} fen")
+        return
+    if adjusted.asked_by == adjusted.confirmed_by:
+        raise_alarm(database, key, "adjusted_by_one", now, f"by {adjusted.asked_by}")
+        return
+    record = {
+        "terminal": key[0],
+        "epoch": key[1],
+        "seq": key[2],
+        "debit": adjusted.debit,
+        "amount_fen": adjusted.amount_fen,
+        "why": adjusted.why,
+        "asked_by": adjusted.asked_by,
+        "confirmed_by": adjusted.confirmed_by,
+        "at": at,
+    }
+    database.table("adjustment").insert(record)
 
 
 def _held(database: Database, key: Key) -> Held | None:

@@ -45,6 +45,21 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
         },
         ("terminal", "epoch", "seq"),
     ),
+    # What the operator owes riders for debits that were wrong: by the row that confirmed it, `debit` the HELD row's.
+    "adjustment": (
+        {
+            "terminal": str,
+            "epoch": int,
+            "seq": int,
+            "debit": int,
+            "amount_fen": int,
+            "why": str,
+            "asked_by": str,
+            "confirmed_by": str,
+            "at": str,
+        },
+        ("terminal", "epoch", "seq"),
+    ),
     "load": ({"card": str, "load_counter": int, "amount_fen": int, "at": str}, ("card", "load_counter")),
     "lock": ({"card": str, "terminal": str, "at": str}, ("card",)),
     # The insured, each sealed for its reference and version (sync/entitlements.py).

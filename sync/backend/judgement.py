@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sync.batch import Batch, heads
-from sync.events import BillDone, BillHeld, BillVoid, Done, Grey, Held, Locked, Void
+from sync.events import Adjusted, BillDone, BillHeld, BillVoid, Done, Grey, Held, Locked, Void
 from sync.limits import COUNTER_MAX, MONEY_MAX_FEN
 from sync.record import BadRow, Row, decode
 from sync.settling import operation
@@ -118,6 +118,9 @@ def _out_of_range(row: Row) -> str | None:
         case BillHeld() as bill:
             if bill.operation != operation(row.terminal, row.epoch, row.seq):
                 return f"the bill calls itself {bill.operation[:40]!r}"
+        case Adjusted() as adjusted:
+            if not 1 <= adjusted.amount_fen <= MONEY_MAX_FEN or not 1 <= adjusted.debit < adjusted.held < row.seq:
+                return f"the adjustment of {adjusted.amount_fen} fen names rows {adjusted.debit} and {adjusted.held}"
         case BillDone() | BillVoid() as ended:
             if not 1 <= ended.held < row.seq:
                 return f"the outcome names row {ended.held}"

@@ -32,6 +32,7 @@ def report(database: Database) -> dict[str, Any]:
     return {
         "totals": totals,
         "paid_fen": sum(line["paid_fen"] for line in totals.values()),
+        "adjusted_fen": next(database.query("select coalesce(sum(amount_fen), 0) as fen from adjustment"))["fen"],
         "unproven_done": database.table("charge").count_where("said = 'DONE' and proven = 0"),
         "rows": database.table("row").count,
         "quarantined": database.table("quarantine").count,

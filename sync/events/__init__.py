@@ -1,5 +1,6 @@
 """Journal events, one file a domain. A new event is listed here once; the row's codec takes the union from here."""
 
+from sync.events.adjust import AdjustAsked, AdjustDropped, Adjusted
 from sync.events.bill import (
     BillCorrected,
     BillDone,
@@ -23,6 +24,9 @@ from sync.events.shift import Service, SignOff, SignOn
 __all__ = [
     "FINAL_GREY",
     "UNHEALED",
+    "AdjustAsked",
+    "AdjustDropped",
+    "Adjusted",
     "Admitted",
     "Alarm",
     "AnyEvent",
@@ -80,4 +84,7 @@ AnyEvent = (
     | LoanStuck
     | LoanClosed
     | ClerkAct
+    | AdjustAsked
+    | Adjusted
+    | AdjustDropped
 )
