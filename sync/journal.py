@@ -36,7 +36,7 @@ from sync.record import GENESIS, Row, chain, encode
 from sync.reserve import Reserve
 from sync.schema import TROUBLES, connect, last_stored, said
 from sync.store import Store
-from sync.totals import Totals, Unsent, count
+from sync.totals import Totals, count
 from sync.whole import Whole
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""What a shift or a trip took, and what the backend lacks: rows and fen."""
+"""What a shift or a trip took: rows and fen by outcome, for the driver's report."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -19,14 +19,6 @@ class Totals(NamedTuple):
     admitted: int = 0
     open: int = 0
     open_fen: int = 0
-
-
-class Unsent(NamedTuple):
-    """Rows that the backend has not acknowledged: how many, the money of DONE and GREY in them, time of the oldest."""
-
-    rows: int
-    fen: int
-    oldest_at: str
 
 
 def count(rows: Iterable[Row], shift: int, trip: str | None = None) -> Totals:

@@ -25,7 +25,6 @@ from sync.session import (
     understand,
     understand_enrolment,
 )
-from sync.totals import Unsent
 
 
 class Standing(NamedTuple):
