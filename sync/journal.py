@@ -192,15 +192,11 @@ class Journal:
 
     def open_loans(self) -> list[Row]:
         """Every act of a library counter without an end, with the rows that name it, oldest first."""
-        return self._read(recall.open_loans)
-
-    def adjustments(self) -> list[Recalled]:
-        """Every asked adjustment with what came of it, newest first; those in the archive are left out."""
-        return self._read(recall.adjustments)
+        return self.read(recall.open_loans)
 
     def bills(self, since: int = 1) -> list[Row]:
         """A counter's rows from row `since` on: who signed in and out, bills, outcomes, corrections."""
-        return self._read(lambda connection: recall.bills(connection, since))
+        return self.read(lambda connection: recall.bills(connection, since))
 
     def open_drafts_all(self, before: int | None = None) -> list[Draft]:
         """Every draft without an outcome, oldest first; with `before` those held before that row."""
@@ -211,23 +207,23 @@ class Journal:
 
     def recall(self, card: str, limit: int) -> list[Recalled]:
         """The card's latest rows with their outcomes, newest first."""
-        return self._read(recall.recall, card, limit)
+        return self.read(recall.recall, card, limit)
 
     def lock_of(self, uid: str) -> Row | None:
         """The latest LOCK_TRIED or LOCKED row of a chip, by its UID: a locked chip hides its card number."""
-        return self._read(recall.lock_of, uid)
+        return self.read(recall.lock_of, uid)
 
     def seen(self, card: str) -> Seen:
         """The (random, counter) pairs of the card's last debits, and the counter of the last that is DONE."""
-        return self._read(recall.seen, card)
+        return self.read(recall.seen, card)
 
     def outcomes_of(self, seq: int) -> tuple[Row, ...]:
         """The outcomes that name HELD row `seq`, oldest first."""
-        return self._read(recall.outcomes, seq)
+        return self.read(recall.outcomes, seq)
 
     def last_duty(self) -> Row | None:
         """The last SIGN_ON or SIGN_OFF: who drives, after a restart."""
-        return self._read(recall.last_duty)
+        return self.read(recall.last_duty)
 
     def totals(self, since: int, shift: int, trip: str | None = None) -> Totals:
         """What `shift` (one `trip` of it) took, from row `since` (its SIGN_ON) to the last."""
@@ -238,7 +234,8 @@ class Journal:
             after = part[-1].seq
         return count(rows, shift, trip)
 
-    def _read(self, query: Callable[..., T], *asked: object) -> T:
+    def read(self, query: Callable[..., T], *asked: object) -> T:
+        """What one of the queries of `sync.recall` finds. Raises JournalError."""
         with self._lock:
             try:
                 return query(self._store.connection, *asked)
