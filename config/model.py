@@ -16,6 +16,7 @@ from config.rules import (
     HOSPITAL_LEVEL,
     HOST,
     INSTITUTION,
+    KEY_STORE,
     LANGUAGE,
     LINE,
     NAME,
@@ -95,10 +96,12 @@ class Sync:
     """The way to the backend. `backend` "" = none: the device keeps its records, or they go by stick.
 
     `stick_key`: the key that signs answers on a stick, 64 hex digits (smk backend stick-key); "" = none is believed.
+    `key`: where the device's own key lies: "" = a file in the data directory, "pkcs11:…" = a token (docs/identity.md).
     """
 
     backend: str = ruled(BACKEND, default="")
     stick_key: str = ruled(STICK_KEY, default="")
+    key: str = ruled(KEY_STORE, default="")
 
 
 @dataclass(frozen=True, slots=True)

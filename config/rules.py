@@ -100,6 +100,12 @@ STICK_KEY = shaped(
     'must be the 64 hex digits that smk backend stick-key prints; "" for no answers on a stick',
 )
 
+KEY_STORE = shaped(
+    r"|pkcs11:token=[!-~]{1,60}\?[!-~]{1,300}",
+    '须为 "pkcs11:token=…?module-path=…&pin-source=file:…"；"" 表示数据目录中的文件',
+    'must be "pkcs11:token=…?module-path=…&pin-source=file:…"; "" for a file in the data directory',
+)
+
 CODE = shaped(
     r"[A-Za-z0-9_-]{0,8}",
     "须为至多 8 个字母、数字、- 或 _",

@@ -143,3 +143,21 @@ QUESTION_BYTES_MAX = 4_096
 
 UNAVAILABLE_SECONDS = 5
 """A terminal asks again after this when the backend's database is away: half of what a failover takes."""
+
+PROOF_CHARS_MAX = 1_024
+"""A signed request's header is 380 characters; a server's header line may have eight thousand."""
+
+REQUEST_BYTES_MAX = 2_048
+"""A certificate request of a P-256 key with one name is 260 bytes."""
+
+CODE_TRIES = 5
+"""Wrong tries after which an enrolment code is burnt: a technician mistypes twice, a guesser has 2^60 to go."""
+
+CODE_HOURS = 24
+"""Life of an enrolment code: the day on which the terminal is mounted."""
+
+CERTIFICATE_DAYS = 90
+"""Life of a terminal's certificate; it is renewed from half of it on, so a month in the garage does no harm."""
+
+FORMER_INSTANCES = 8
+"""Starts of a terminal that are remembered: a copy that alternates with it shows within two."""

@@ -48,8 +48,9 @@ def enrol(link: Link, terminal: str) -> Identity | Unclear:
 class Worker:
     """Runs one session over one link in its own thread.
 
-    `on_versions` gets the backend's version numbers when they changed, `on_alarm` (what, detail); both run in the sync
-    thread.
+    `on_versions` gets the backend's version numbers when they changed, `on_alarm` (what, detail), `on_standing` what
+    the backend says of the terminal, `renew` the link when it wants another certificate (it answers what is wrong, ""
+    for nothing); all run in the sync thread.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Worker:
         on_versions: Callable[[dict[str, str]], None],
         on_alarm: Callable[[str, str], None],
         chance: Callable[[], float] = random.random,
+        on_standing: Callable[[str], None] = lambda standing: None,
+        renew: Callable[[Link], str] = lambda link: "",
     ) -> None:
         """`chance` in [0, 1) spreads the pauses of many terminals."""
         self._journal = journal
@@ -66,6 +69,8 @@ class Worker:
         self._on_versions = on_versions
         self._on_alarm = on_alarm
         self._chance = chance
+        self._on_standing = on_standing
+        self._renew = renew
         self.session = Session(journal.identity)
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -75,6 +80,7 @@ class Worker:
         self._server_time = ""
         self._trouble = ""
         self._versions: dict[str, str] = {}
+        self._not_renewed = ""
 
     def start(self) -> None:
         """Start the thread; it asks the backend at once."""
@@ -147,11 +153,15 @@ class Worker:
         rows = journal.rows(acknowledged, self.session.batch_rows, BATCH_BYTES_MAX)
         batch = batch_of(identity, acknowledged, journal.head_at(acknowledged), rows)
         answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch), "gzip")
+        if answer.standing:
+            self._on_standing(answer.standing)
+        if answer.renew:
+            self._not_renewed = self._renew(self._link)
         last_seq = max(last_seq, batch.last)
         return understand(identity, last_seq, batch.last, answer.status, answer.retry_after, answer.body)
 
     def _tell(self, reply: Reply) -> None:
-        was, self._trouble = self._trouble, _trouble(reply)
+        was, self._trouble = self._trouble, _trouble(reply) or self._not_renewed
         if isinstance(reply, Accepted):
             self._last_contact = datetime.now(UTC).isoformat(timespec="seconds")
             self._server_time = reply.server_time

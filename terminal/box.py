@@ -102,15 +102,15 @@ def build(
     data = Path(configuration.terminal.data)
     pack, hot_list = load_tables(configuration)
     profiles = load_profiles(configuration.cards.profiles)
-    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend)
+    credential = identity.credentials(configuration)
+    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     clock = SystemClock()
     journal = Journal.open(data / JOURNAL, whose, clock.boot_id)
     last, synced = journal.row(journal.last_seq), journal.last_synced
     clock = SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
 
-    alarm = alarms(journal, clock)
-    backend = configuration.sync.backend
-    worker = Worker(journal, Link(backend), lambda versions: None, alarm) if backend else None
+    alarm, standing = alarms(journal, clock), identity.Standing(data)
+    worker = _worker(configuration, journal, credential, standing, alarm)
     _tell(alarm, pack, hot_list)
     signals = load_signals()
     manager, watched_s = watchdog.from_environment({} if environment is None else environment)
@@ -131,6 +131,7 @@ def build(
         software=software(),
         sqlite=apsw.sqlite_lib_version(),
         alive=watchdog.Watchdog(manager, watched_s, lags).turn,
+        closed=standing.why,
         sighting=sighting_of(configuration.peripherals),
     )
     desk = Desk(journal, configuration, hot_list.value, clock.read())
@@ -267,10 +268,29 @@ def configured_faces(configuration: Configuration, plain: bool) -> list[Face]:
     return built
 
 
+def _worker(
+    configuration: Configuration,
+    journal: Journal,
+    credential: identity.Credentials,
+    standing: identity.Standing,
+    alarm: Callable[[str, str], None],
+) -> Worker | None:
+    """The sync thread, not started; None where no backend is configured."""
+    if not configuration.sync.backend:
+        return None
+    link = Link(configuration.sync.backend, credential=credential)
+
+    def renew(link: Link) -> str:
+        return identity.renewed(credential, link)
+
+    return Worker(journal, link, lambda versions: None, alarm, on_standing=standing.heard, renew=renew)
+
+
 def status(device: Device, worker: Worker | None) -> Status:
     """The device's state for the screens."""
     troubles = "; ".join(f"{what}: {why}" for what, why in device.troubles.items())
-    parts = "、".join(PARTS[what] for what in device.troubles)
+    words = PARTS | {"standing": next((zh for zh, en in identity.CLOSED.values() if en in troubles), "")}
+    parts = "、".join(words[what] for what in device.troubles)
     ready = device.mode in (Mode.READY, Mode.SERVING)
     duty, unsent = device.desk.duty, device.desk.journal.unsent()
     return Status(

@@ -31,6 +31,7 @@ COMMANDS = {
     "sync": "stick:sync",
     "backend": "books:backend",
     "city": "city:city",
+    "authority": "authority:authority",
     "virtual": "virtual:virtual",
     "demo": "virtual:demo",
     "demo-hospital": "virtual:demo_hospital",

@@ -2,18 +2,40 @@
 
 import json
 import logging
-import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from config.durable import replace_durably
 from config.errors import ConfigError
+from config.model import Configuration
 from sync.chain import Identity
 from sync.link import Link, LinkDown
 from sync.session import Unclear
 from sync.worker import enrol
 
+if TYPE_CHECKING:
+    from terminal.credential import Credential
+
 log = logging.getLogger(__name__)
 
 FILE = "identity.json"
+CREDENTIAL = "credential"
+"""The folder of what the device proves itself with (terminal/credential.py)."""
+
+STOPPED = "stopped"
+"""A file of this name in the data directory closes the device also after a restart; it holds the standing."""
+
+CLOSED = {
+    "retired": ("终端已停用", "this terminal is retired"),
+    "replaced": ("终端已被替换", "this terminal was replaced"),
+    "stolen": ("终端已报失窃", "this terminal was reported stolen"),
+    "stopped": ("另一台设备使用同一身份", "another device has this identity: enrol one of them anew"),
+}
+"""Standings that close a device, in words."""
+
+Credentials = Callable[[], "Credential | None"]
 
 
 def kept(data: Path, terminal: str) -> Identity | None:
@@ -43,9 +65,25 @@ def kept(data: Path, terminal: str) -> Identity | None:
     return identity
 
 
-def enrolled(data: Path, terminal: str, backend: str) -> Identity:
+def credentials(configuration: Configuration) -> Credentials:
+    """Gives the device's credential, None while there is none; one for the process, opened when first asked for.
+
+    What it needs takes 0.1 s to import: a device that starts does not wait for it.
+    """
+
+    @cache
+    def opened() -> "Credential | None":
+        from terminal.credential import Credential
+
+        data, number = Path(configuration.terminal.data), configuration.terminal.number
+        return Credential(data, configuration.sync.key, number)
+
+    return lambda: opened() if (Path(configuration.terminal.data) / CREDENTIAL / "current.pem").exists() else None
+
+
+def enrolled(data: Path, terminal: str, backend: str, credential: Credentials = lambda: None) -> Identity:
     """Ask the backend for a new epoch and keep it. Raises LinkDown, or ConfigError when the backend refuses."""
-    link = Link(backend)
+    link = Link(backend, credential=credential)
     try:
         reply = enrol(link, terminal)
     finally:
@@ -55,21 +93,21 @@ def enrolled(data: Path, terminal: str, backend: str) -> Identity:
             backend,
             f"后台没有登记该终端（{reply.what}）",
             f"the backend did not enrol the terminal ({reply.what})",
-            "请核对终端号和后台地址",
-            "check the terminal number and the backend's address",
+            "请核对终端号和后台地址；后台要求证书时：smk enrol --code",
+            "check the terminal number and the backend's address; where it wants a certificate: smk enrol --code",
         )
     keep(data, reply)
     return reply
 
 
-def known_or_first(data: Path, terminal: str, backend: str) -> Identity:
+def known_or_first(data: Path, terminal: str, backend: str, credential: Credentials = lambda: None) -> Identity:
     """The kept identity; without one, the backend's; without a backend in reach, epoch 1: a new terminal's first."""
     identity = kept(data, terminal)
     if identity is not None:
         return identity
     if backend:
         try:
-            return enrolled(data, terminal, backend)
+            return enrolled(data, terminal, backend, credential)
         except LinkDown as away:
             log.warning("no backend to enrol with (%s): epoch 1; if this terminal ran before, run smk enrol", away)
     identity = Identity(terminal, 1, 1)
@@ -80,14 +118,51 @@ def known_or_first(data: Path, terminal: str, backend: str) -> Identity:
 def keep(data: Path, identity: Identity) -> None:
     """Write the identity, durably and at once."""
     data.mkdir(parents=True, exist_ok=True)
-    fresh = data / (FILE + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(identity._asdict(), file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(data / FILE)
-    folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    replace_durably(data / FILE, json.dumps(identity._asdict()).encode("utf-8"))
+
+
+def renewed(credential: Credentials, link: Link) -> str:
+    """Renew the certificate; what is wrong, "" for nothing. A failure is tried again with the next answer."""
+    from sync.keystore import KeyTrouble
+    from terminal.credential import NotCertified
+
+    held = credential()
+    if held is None:
+        return ""
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        held.renew(link)
+    except (LinkDown, NotCertified, KeyTrouble, OSError) as wrong:
+        log.error("the certificate was not renewed: %s", wrong)
+        return f"certificate not renewed: {wrong}"
+    return ""
+
+
+class Standing:
+    """What the backend last said of this terminal: "" in service, else why it is closed. Safe from any thread.
+
+    It survives a restart, so that a stopped device does not serve by being switched off and on without a network.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._file = data / STOPPED
+        kept = self._file.read_bytes()[:20].decode("ascii", "replace") if self._file.exists() else ""
+        self.closed = kept if kept in CLOSED else ""
+
+    def heard(self, standing: str) -> None:
+        """The backend has spoken: "in_service", or what became of the terminal."""
+        closed = "" if standing == "in_service" else standing if standing in CLOSED else self.closed
+        if closed == self.closed:
+            return
+        log.error("the backend says of this terminal: %s", standing)
+        self.closed = closed
+        try:
+            if closed:
+                replace_durably(self._file, closed.encode("ascii"))
+            else:
+                self._file.unlink(missing_ok=True)
+        except OSError as wrong:  # a full disk: it is in force, and said again with every answer after a restart
+            log.error("the standing could not be kept: %s", wrong)
+
+    def why(self) -> str:
+        """Why the device is closed, in English, "" when it is not."""
+        return CLOSED[self.closed][1] if self.closed else ""

@@ -60,6 +60,7 @@ class Plugs:
     software: str
     sqlite: str
     alive: Callable[[], None] = lambda: None
+    closed: Callable[[], str] = lambda: ""
     sighting: Callable[[], Sighting] = Sighting
 
 
@@ -194,6 +195,7 @@ class Device:
         self._try("psam", self._open_psam, self._slot is None)
         self._try("reader", self._open_reader, self._reader is None)
         self._try("journal", self._mend_journal, "journal" in self.troubles)
+        self._heed_standing()
         if self.troubles:
             if self.mode is not Mode.CLOSED:
                 self._cue(Cue.TROUBLE)
@@ -282,6 +284,7 @@ class Device:
             except ApduError as lost:
                 self._lose_psam(str(lost))
         self.plugs.on_idle(moment.at.date())
+        self._heed_standing()
         self.plugs.face.idle(self.plugs.status(self))
 
     def _try(self, what: str, open_it: Callable[[], None], needed: bool) -> None:
@@ -294,6 +297,13 @@ class Device:
                 log.warning("%s works again", what)
         except (ReaderLost, ApduError, JournalError) as trouble:
             self._trouble(what, str(trouble))
+
+    def _heed_standing(self) -> None:
+        """Close a terminal that the backend has taken out of service, and open it when it is back."""
+        if why := self.plugs.closed():
+            self._trouble("standing", why)
+        else:
+            self.troubles.pop("standing", None)
 
     def _open_psam(self) -> None:
         slot = self.plugs.open_slot()

@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import sqlite3
 from datetime import datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import click
@@ -10,12 +12,15 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sync.backend.app import create_app
+from sync.backend.authority import BadAuthority
+from sync.backend.door import Door, served
 from sync.backend.hospital import read_hospital
 from sync.backend.keys import BadKeys, KeyFile
 from sync.backend.operator import Operator
+from sync.backend.registry import REGISTRY
 from sync.vault import BadVault
 
-_Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], Path | None]
+_Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], Path | None, Door | None]
 
 
 @click.command()
@@ -34,6 +39,11 @@ _Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], 
 @click.option("--personal", type=click.Path(path_type=Path, dir_okay=False), help="TOML file, table [personal].")
 @click.option("--policy", type=click.Path(path_type=Path, file_okay=False), help="Folder of the co-payment policy.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8330, show_default=True, help="0 takes a free one.")
+@click.option("--authority", type=click.Path(path_type=Path, file_okay=False), help="Folder of smk authority init.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="Opens the authority's key.")
+@click.option("--registry", help="Who is who, a file or postgresql://…; --database, or a file in --data.")
+@click.option("--pair", type=click.Path(path_type=Path, dir_okay=False), help="PEM of smk authority collector: TLS.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="IP address to listen on; others with --pair.")
 @click.option("--version", "versions", multiple=True, metavar="NAME=VALUE", help="Told to every terminal; repeatable.")
 def main(
     data: Path | None,
@@ -45,12 +55,24 @@ def main(
     personal: Path | None,
     policy: Path | None,
     port: int,
+    authority: Path | None,
+    passphrase_file: Path | None,
+    registry: str | None,
+    pair: Path | None,
+    host: str,
     versions: tuple[str, ...],
 ) -> None:
     """Serve the backend on 127.0.0.1; with --personal and --policy for hospital counters too.
 
     --data: everything in one file, for one counter or a demonstration. --database: a city (docs/city.md).
+    --authority and --passphrase-file: every terminal proves who it is; with --pair over TLS (docs/identity.md).
     """
+    door = None
+    if authority is not None and passphrase_file is not None:
+        door = Door(authority, passphrase_file, registry or database or str((data or Path()) / REGISTRY), pair)
+    elif authority or passphrase_file or pair:
+        raise click.ClickException("--authority and --passphrase-file belong together, and --pair to them")
+    _check_host(host, door)
     if (data is None) == (database is None):
         raise click.ClickException("one of --data (embedded store) and --database (PostgreSQL) is needed")
     if (personal is None) != (policy is None):
@@ -61,29 +83,43 @@ def main(
         office = operator or data
         face = Operator(office) if office else None
         told = dict(version.split("=", 1) for version in versions)
-    except (BadKeys, BadVault, OSError, ValueError) as wrong:
+        if door is not None and door.pair is not None:
+            door.tls()  # what is wrong with it is said here
+        gate = door.gate(_now) if door is not None and data is not None else None
+    except (BadAuthority, BadKeys, BadVault, OSError, ValueError, sqlite3.Error) as wrong:
         raise click.ClickException(str(wrong)) from wrong
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind(("127.0.0.1", port))
+            listening.bind((host, port))
         except OSError as wrong:
-            raise click.ClickException(f"port {port} of 127.0.0.1: {wrong.strerror}") from wrong
+            raise click.ClickException(f"port {port} of {host}: {wrong.strerror}") from wrong
         listening.listen(1_024)
         if database is not None:
-            _serve_city((database, keys, personal, policy, tuple(told.items()), operator), listening, workers, books)
+            plan = (database, keys, personal, policy, tuple(told.items()), operator, door)
+            _serve_city(plan, listening, workers, books)
         elif data is not None:
-            _serve_embedded(create_app(data, masters, _now, told, hospital, face), listening)
+            _serve_embedded(create_app(data, masters, _now, told, hospital, face, gate), door, listening)
 
 
-def _tell_ready(listening: socket.socket) -> None:
+def _check_host(host: str, door: Door | None) -> None:
+    try:
+        alone = IPv4Address(host).is_loopback
+    except ValueError as wrong:
+        raise click.ClickException(f"--host {host}: an IPv4 address is wanted, 0.0.0.0 for all") from wrong
+    if not alone and (door is None or door.pair is None):
+        raise click.ClickException("without --pair (TLS) the backend serves this machine alone")
+
+
+def _tell_ready(listening: socket.socket, door: Door | None) -> None:
     # The kernel queues connections by now, so whoever reads this line can post at once.
-    click.echo(f"backend ready on http://127.0.0.1:{listening.getsockname()[1]}")
+    host, port = listening.getsockname()[:2]
+    click.echo(f"backend ready on {'https' if door and door.pair else 'http'}://{host}:{port}")
 
 
-def _serve_embedded(app: Starlette, listening: socket.socket) -> None:
-    _tell_ready(listening)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+def _serve_embedded(app: Starlette, door: Door | None, listening: socket.socket) -> None:
+    _tell_ready(listening, door)
+    server = uvicorn.Server(served(app, door))
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
     app.state.backend.close()
@@ -100,7 +136,7 @@ def _serve_city(plan: _Plan, listening: socket.socket, workers: int, books: bool
         ) from None
     try:
         create_tables(plan[0])
-        _tell_ready(listening)
+        _tell_ready(listening, plan[6])
         serve(Plan(*plan), listening, workers, books)
     except psycopg.Error as wrong:
         raise click.ClickException(f"数据库 · the database: {str(wrong).strip()}") from wrong

@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sync.backend import report
+from sync.backend import guard, report
 from sync.backend.bodies import TooLong, read_body
 from sync.backend.desk import Desk
+from sync.backend.gate import Gate
 from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
 from sync.backend.operator import Operator, problem, stick_routes
@@ -46,12 +48,15 @@ def create_app(
     versions: Mapping[str, str] | None = None,
     hospital: Hospital | None = None,
     operator: Operator | None = None,
+    gate: Gate | None = None,
 ) -> Starlette:
-    """The application over the store in directory `data`. `now`: ISO 8601 with offset."""
-    return app_over(Backend(data, keys, now, versions, hospital), now, operator)
+    """The application over the store in directory `data`. `now`: ISO 8601 with offset; `gate` None on loopback only."""
+    return app_over(Backend(data, keys, now, versions, hospital), now, operator, gate)
 
 
-def app_over(backend: Service, now: Callable[[], str], operator: Operator | None = None) -> Starlette:
+def app_over(
+    backend: Service, now: Callable[[], str], operator: Operator | None = None, gate: Gate | None = None
+) -> Starlette:
     """The application over any store; without `operator` nobody may ask what is the operator's."""
     endpoints = _Endpoints(backend, now)
     app = Starlette(
@@ -67,8 +72,12 @@ def app_over(backend: Service, now: Callable[[], str], operator: Operator | None
             Route("/v1/xf", endpoints.asks(report.consumption)),
             *Desk(backend, now, _json).routes(),
             *(stick_routes(backend, operator) if operator is not None else ()),
-        ]
+            *(guard.routes(gate) if gate is not None else ()),
+        ],
+        middleware=[Middleware(guard.Guard, gate=gate, operator=operator)] if gate is not None else [],
     )
+    if gate is not None:
+        gate.told = backend.alarm
     app.state.backend = backend
     return app
 

@@ -41,12 +41,16 @@ class Operator:
         """The answer's file for a batch (its bytes as they came)."""
         return seal(self._key, batch, status, body)
 
+    def is_known(self, request: Request) -> bool:
+        """Whether the request bears the token."""
+        given = request.headers.get("Authorization", "").encode()
+        return hmac.compare_digest(given, f"Bearer {self._token}".encode())
+
     def guarded(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint behind the token ("Authorization: Bearer …")."""
 
         async def asked(request: Request) -> Response:
-            given = request.headers.get("Authorization", "").encode()
-            if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+            if not self.is_known(request):
                 return problem(401, "not_the_operator", "send Authorization: Bearer, with what operator.token holds")
             return await endpoint(request)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
-from sync.backend.books import settle_card
+from sync.backend.books import raise_alarm, settle_card
 from sync.backend.database import open_database
 from sync.backend.hospital import Hospital
 from sync.backend.intake import Taken, take
@@ -92,6 +93,11 @@ class Service(ABC):
             database.table("load").insert_all(loads, ignore=True)
             for card in {load["card"] for load in loads}:
                 settle_card(database, card, now)
+
+    def alarm(self, terminal: str, what: str, detail: str) -> None:
+        """Note an alarm about a terminal rather than one of its rows, once for each detail."""
+        with self.transaction() as database:
+            raise_alarm(database, (terminal, 0, crc32(detail.encode("utf-8"))), what, self._now(), detail)
 
     def _answer(self, batch: Batch, taken: Taken | None, now: str) -> Answer | None:
         if taken is None:

@@ -137,12 +137,14 @@ def _take_answers(built: Any, data: Path, key: str) -> None:
 
 @click.command(short_help="Enrol this terminal with its backend.")
 @configuration_file
+@click.option("--code", help="The one-time code from the backend: smk authority code NUMBER.")
 @as_json
 @speaking
-def enrol(configuration: str, as_json: bool) -> None:
+def enrol(configuration: str, code: str | None, as_json: bool) -> None:
     """Enrol this terminal with its backend: a new epoch, serials that go on.
 
     Needed once for a new device, and whenever its data directory was lost. A journal of another epoch is kept aside.
+    A backend with an authority wants a code with the first enrolment; the device's key is made here and never leaves.
     """
     from terminal import box, identity
 
@@ -153,17 +155,35 @@ def enrol(configuration: str, as_json: bool) -> None:
     as_the_owner(data)
     journal = data / box.JOURNAL
     found = _closed(journal)
-    whose = identity.enrolled(data, loaded.terminal.number, loaded.sync.backend)
+    valid = _certified(loaded, code) if code is not None else ""
+    whose = identity.enrolled(data, loaded.terminal.number, loaded.sync.backend, identity.credentials(loaded))
+    (data / identity.STOPPED).unlink(missing_ok=True)
     if journal.exists() and found != whose:  # the same: it was begun while the backend was away, and goes on
         for suffix in ("", "-wal"):
             part = data / (box.JOURNAL + suffix)
             if part.exists():
                 part.rename(data / f"journal-before-epoch-{whose.epoch}.db{suffix}")
-    answer(
-        whose._asdict(),
-        as_json,
-        lambda: [f"终端 {whose.terminal} 已登记 · enrolled: epoch {whose.epoch}, first serial {whose.first_serial}"],
-    )
+    lines = [f"终端 {whose.terminal} 已登记 · enrolled: epoch {whose.epoch}, first serial {whose.first_serial}"]
+    if valid:
+        lines.append(f"证书有效期至 {valid}，过半自动更新 · certificate until {valid}, renews itself")
+    answer({**whose._asdict(), "valid_until": valid}, as_json, lambda: lines)
+
+
+def _certified(configuration: Configuration, code: str) -> str:
+    """Get the device's certificate with a technician's code; the day it ends. Ends the command when it is refused."""
+    from sync.code import BadCode
+    from sync.keystore import KeyTrouble
+    from terminal.credential import Credential, NotCertified
+
+    data = Path(configuration.terminal.data)
+    try:
+        credential = Credential(data, configuration.sync.key, configuration.terminal.number)
+        credential.enrol(configuration.sync.backend, code)
+        return credential.certificate().not_valid_after_utc.date().isoformat()
+    except (BadCode, NotCertified) as wrong:
+        fail(f"未登记：请核对编码、终端号和后台地址 · not enrolled: {wrong}")
+    except (KeyTrouble, OSError) as wrong:
+        fail(f"密钥无法生成或保存 · the key cannot be made or kept: {wrong}")
 
 
 def _closed(journal: Path) -> Identity | None:

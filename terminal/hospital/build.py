@@ -61,14 +61,21 @@ def build(configuration: Configuration) -> Built:
     vault = read_vault(configuration)
     policy, fingerprint = read_policy(hospital.policy)
     chips = box.load_chip_profiles(hospital.chips)
-    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend)
+    credential = identity.credentials(configuration)
+    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     clock = SystemClock()
     journal = Journal.open(data / box.JOURNAL, whose, clock.boot_id)
     store = Entitlements(data / STORE, vault)
     worker = centre = None
     if address := configuration.sync.backend:
-        worker = Worker(journal, Link(address), lambda versions: None, lambda what, why: log.error("%s: %s", what, why))
-        centre = Centre(Link(address), vault, whose.terminal)
+        worker = Worker(
+            journal,
+            Link(address, credential=credential),
+            lambda versions: None,
+            lambda what, why: log.error("%s: %s", what, why),
+            renew=lambda link: identity.renewed(credential, link),
+        )
+        centre = Centre(Link(address, credential=credential), vault, whose.terminal)
         worker.start()
     parts = Parts(
         hospital=hospital,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
-import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from sync.backend.app import app_over
+from sync.backend.door import Door, served
 from sync.backend.hospital import Hospital, read_hospital
 from sync.backend.keys import KeyFile
 from sync.backend.operator import Operator
@@ -23,7 +23,7 @@ from sync.backend.postgres.service import City
 
 class Plan(NamedTuple):
     """What each process is told: the database's connection string, the files of keys and policy, versions to tell,
-    the directory of the operator's secrets."""
+    the directory of the operator's secrets, who may speak."""
 
     line: str
     keys: Path
@@ -31,6 +31,7 @@ class Plan(NamedTuple):
     policy: Path | None = None
     versions: tuple[tuple[str, str], ...] = ()
     operator: Path | None = None
+    door: Door | None = None
 
     def city(self) -> City:
         """A connected city. Raises BadVault, OSError, PackFaults, Unavailable."""
@@ -58,7 +59,8 @@ def create_tables(line: str, partitions: int = schema.PARTITIONS) -> None:
 
 def collector(plan: Plan) -> Starlette:
     """The application of one collector process."""
-    return app_over(plan.city(), now, Operator(plan.operator) if plan.operator else None)
+    operator = Operator(plan.operator) if plan.operator else None
+    return app_over(plan.city(), now, operator, plan.door.gate(now) if plan.door else None)
 
 
 def serve(plan: Plan, listening: socket.socket, workers: int, keeps_books: bool) -> None:
@@ -67,9 +69,7 @@ def serve(plan: Plan, listening: socket.socket, workers: int, keeps_books: bool)
     books = threading.Thread(target=keep_books, args=(plan, stop), name="books", daemon=True)
     if keeps_books:
         books.start()
-    config = uvicorn.Config(
-        partial(collector, plan), factory=True, log_level="warning", access_log=False, workers=workers
-    )
+    config = served(partial(collector, plan), plan.door, factory=True, workers=workers)
     try:
         Multiprocess(config, [listening]).run()
     finally:

@@ -1,0 +1,165 @@
+"""Commands of the backend's operator about identities: the authority's certificates, and what became of a terminal."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from sync.limits import CODE_HOURS
+from terminal.commands.say import answer, as_json, fail, speaking
+
+if TYPE_CHECKING:
+    from sync.backend.registry import Registry
+
+T = TypeVar("T")
+
+folder = click.option(
+    "--authority", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Its folder."
+)
+secret = click.option(
+    "--passphrase-file",
+    "passphrase",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File whose first line opens the root's key.",
+)
+registry = click.option(
+    "--registry", "place", required=True, help="The backend's: DATA/registry.db, or postgresql://… of a city."
+)
+number = click.argument("number")
+into = click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="New file for the PEM.")
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def _opened(place: str) -> "Registry":
+    import sqlite3
+
+    from sync.backend.registry import Registry
+    from sync.backend.sql import open_sql
+
+    try:
+        return Registry(open_sql(place))
+    except (OSError, sqlite3.Error) as wrong:
+        fail(f"登记库打不开 · the registry cannot be opened: {place}: {wrong}")
+
+
+def _terminal(text: str) -> str:
+    import msgspec
+
+    from sync.batch import Terminal
+
+    try:
+        return msgspec.convert(text, Terminal)
+    except msgspec.ValidationError:
+        fail(f"{text!r} 不是终端号 · is no terminal: 1 to 16 letters, digits, _ and -")
+
+
+@click.group(short_help="The backend's certificates: init, collector, code, list, revoke.")
+def authority() -> None:
+    """The backend's own certificate authority (docs/identity.md)."""
+
+
+@authority.command("init")
+@folder
+@secret
+@click.option("--name", required=True, help="The operator's name, as certificates show it.")
+@speaking
+def authority_init(folder: Path, passphrase: Path, name: str) -> None:
+    """Make the root, once. Its key is encrypted with the passphrase; keep a copy of both, apart from each other."""
+    from sync.backend.authority import Authority, read_passphrase
+
+    root = _tried(lambda: Authority.create(folder, read_passphrase(passphrase), name, _now())).root
+    click.echo(f"根证书已生成 · root made: {folder}, until {root.not_valid_after_utc.date()}")
+
+
+@authority.command("code")
+@number
+@folder
+@registry
+@click.option("--hours", type=click.IntRange(1, 168), default=CODE_HOURS, show_default=True, help="Its life.")
+@as_json
+@speaking
+def authority_code(number: str, folder: Path, place: str, hours: int, as_json: bool) -> None:
+    """Make the one-time code with which a technician enrols terminal NUMBER; an older code of it ends.
+
+    It is shown once and kept as a hash. Five wrong tries burn it.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from sync.backend.authority import read_root
+
+    root = _tried(lambda: read_root(folder)).public_bytes(Encoding.DER)
+    until = _now() + timedelta(hours=hours)
+    code = _opened(place).new_code(_terminal(number), root, until, os.urandom)
+    shown = {"terminal": number, "code": code, "until": until.isoformat(timespec="minutes")}
+    told = f"有效至 · good once until {until:%Y-%m-%d %H:%M}: smk enrol terminal.toml --code {code}"
+    answer(shown, as_json, lambda: [code, told])
+
+
+@authority.command("collector")
+@click.argument("host")
+@folder
+@secret
+@into
+@speaking
+def authority_collector(host: str, folder: Path, passphrase: Path, target: Path) -> None:
+    """Make key and certificate of a collector that terminals reach as HOST: smk backend --pair FILE."""
+    from sync.backend.authority import Authority
+    from sync.keystore import write_new
+
+    made = _tried(lambda: Authority.read(folder, passphrase).collector(host, _now()))
+    _tried(lambda: write_new(target, made, 0o600))
+    click.echo(f"采集服务证书 · collector's certificate: {target}")
+
+
+@authority.command("list")
+@registry
+@click.argument("number", default="")
+@as_json
+@speaking
+def authority_list(place: str, number: str, as_json: bool) -> None:
+    """List certificates, of one terminal or of all: state, end, where the key lies."""
+    found = _opened(place).of(number)
+    shown = [
+        {
+            "terminal": kept.terminal,
+            "serial": kept.serial,
+            "state": kept.state,
+            "until": kept.not_after[:10],
+            "key": "token" if kept.in_token else "file",
+            "contested": bool(kept.contested),
+        }
+        for kept in found
+    ]
+    lines = [
+        f"{one['terminal']:16} {one['state']:10} {one['until']} {one['key']:5} {str(one['serial'])[:16]}"
+        + ("  两台设备 two devices" if one["contested"] else "")
+        for one in shown
+    ]
+    answer(shown, as_json, lambda: lines or ["没有证书 · no certificates"])
+
+
+@authority.command("revoke")
+@number
+@registry
+@speaking
+def authority_revoke(number: str, place: str) -> None:
+    """End every certificate of terminal NUMBER at once. Only a new code lets it in again."""
+    ended = _opened(place).revoke(number)
+    click.echo(f"已吊销 · revoked: {ended}；重新登记 · to let it in again: smk authority code {number}")
+
+
+def _tried(make: Callable[[], T]) -> T:
+    """What `make` gives; ends the command with what is wrong."""
+    from sync.backend.authority import BadAuthority
+
+    try:
+        return make()
+    except (BadAuthority, OSError) as wrong:
+        fail(f"未完成 · not done: {wrong}")

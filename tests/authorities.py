@@ -1,0 +1,84 @@
+"""A collector with an authority behind real TLS on loopback, its clock in the test's hand, and devices that enrol."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import uvicorn
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sync.backend.app import create_app
+from sync.backend.authority import Authority
+from sync.backend.door import Door, served
+from sync.backend.gate import Gate
+from sync.backend.operator import Operator
+from sync.backend.registry import Registry
+from sync.backend.service import Backend
+from sync.backend.sql import Sqlite
+from sync.link import Link
+from terminal.credential import Credential
+from tests.serving import KEYS, NOW
+
+NUMBER = "00330401"
+
+
+@dataclass
+class City:
+    """An authority, its registry and a clock that the test moves."""
+
+    folder: Path
+    now: datetime = field(default_factory=lambda: datetime.fromisoformat(NOW))
+    address: str = ""
+
+    def __post_init__(self) -> None:
+        self.authority = Authority.create(self.folder / "authority", b"a passphrase of a test", "Test", self.now)
+        self.registry = Registry(Sqlite(self.folder / "registry.db"))
+        self.gate = Gate(self.authority, self.registry, lambda: self.now.isoformat())
+        self.root = self.authority.root.public_bytes(Encoding.DER)
+
+    def later(self, days: int) -> None:
+        """Move the backend's clock."""
+        self.now += timedelta(days=days)
+
+    def code(self, number: str = NUMBER) -> str:
+        """A code for a terminal, good for a day."""
+        return self.registry.new_code(number, self.root, self.now + timedelta(days=1), os.urandom)
+
+    def device(self, name: str, number: str = NUMBER, store: str = "") -> Credential:
+        """A device with a data directory of its own, enrolled."""
+        credential = Credential(self.folder / name, store, number)
+        credential.enrol(self.address, self.code(number))
+        return credential
+
+    def link(self, credential: Credential) -> Link:
+        """The device's link."""
+        return Link(self.address, credential=lambda: credential)
+
+    @contextmanager
+    def serving(self, tls: bool = True) -> Iterator[Backend]:
+        """Serve, over TLS or plain."""
+        pair = self.folder / "collector.pem"
+        pair.write_bytes(self.authority.collector("127.0.0.1", self.now))
+        served_from = self.folder / "served"
+        operator = Operator(served_from)
+        app = create_app(served_from, KEYS, lambda: self.now.isoformat(), operator=operator, gate=self.gate)
+        door = Door(self.folder / "authority", self.folder / "unread", "unread", pair if tls else None)
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+            config = served(app, door, log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
+            server = uvicorn.Server(config)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+            thread.start()
+            self.address = f"{'https' if tls else 'http'}://127.0.0.1:{listening.getsockname()[1]}"
+            try:
+                yield app.state.backend
+            finally:
+                server.should_exit = True
+                thread.join(10)
+                app.state.backend.close()
