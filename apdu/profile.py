@@ -32,7 +32,8 @@ class Cache:
     """A record written with the debit: UPDATE CAPP DATA CACHE's P1 and P2, and its layout.
 
     `proof`: the name of the file by which healing reads it back; "" when it cannot be read back one to one.
-    `fixed`: values that are always written.
+    `fixed`: values that are always written. `optional`: written where its file was read, and not otherwise: healing is
+    told by the caches that stand before it.
     """
 
     p1: int
@@ -40,6 +41,7 @@ class Cache:
     layout: Layout
     proof: str
     fixed: Mapping[str, Any]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,4 +176,4 @@ def _file(row: Mapping[str, Any], layouts: Mapping[str, Layout]) -> File:
 
 def _cache(row: Mapping[str, Any], layouts: Mapping[str, Layout]) -> Cache:
     p1, p2 = bytes.fromhex(row["p1p2"])
-    return Cache(p1, p2, layouts[row["layout"]], row["proof"], dict(row["fixed"]))
+    return Cache(p1, p2, layouts[row["layout"]], row["proof"], dict(row["fixed"]), row.get("optional", False))

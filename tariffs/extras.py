@@ -86,6 +86,14 @@ class Extras:
         return frozenset(name for discount in discounts if discount.first_ride for name in discount.classes)
 
 
+    @property
+    def counted_classes(self) -> frozenset[str]:
+        """The classes with a cap or a pass on any day: what they have used up is asked of their cards."""
+        caps = (cap.classes for dated in self.caps.values() for cap in dated.editions)
+        passes = (each.classes for dated in self.passes.values() for each in dated.editions)
+        return frozenset().union(*caps, *passes)
+
+
 NO_EXTRAS = Extras({}, {}, {})
 
 _IDS: Kind[Iterable[str]] = Kind(

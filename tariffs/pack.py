@@ -77,7 +77,8 @@ def parse_pack(files: Mapping[str, bytes]) -> Pack:
     line_stops = read_line_stops(files, latest.routes, ids, findings)
     findings.raise_if_any()
     assert rules is not None and classes is not None, "a file that is not read leaves a fault"
-    local, visiting = price_terms(tables, classes, rules.visiting, extras.first_ride_classes, findings)
+    asked = extras.first_ride_classes | extras.counted_classes
+    local, visiting = price_terms(tables, classes, rules.visiting, asked, findings)
     findings.raise_if_any()
     return Pack(
         version=rules.version,

@@ -116,8 +116,8 @@ def _class(findings: Findings, line: int, pack: Pack, name: str, day: date, term
 
 
 def _beyond_cards(findings: Findings, file: TomlFile) -> None:
-    """Caps and passes: no card family has a known place for the rides so far, nor for a pass; one vehicle's own record
-    of the day is not the rider's day.
+    """Caps and passes: they hold where the card keeps count itself, for one vehicle's own record of the day is not the
+    rider's day; no family's place for it is confirmed.
     """
     for header in ("caps", "passes"):
         for nth, table in enumerate(file.values.get(header, ())):
@@ -126,8 +126,8 @@ def _beyond_cards(findings: Findings, file: TomlFile) -> None:
                 file.lines.get((header, nth, "id"), 0),
                 f"{header}.id",
                 table.get("id", ""),
-                "没有任何卡种能记录它所需的数据：设备上不起作用，乘客付原价",
-                "no card family can hold what it needs: on a device it never holds, and the rider pays the fare",
+                "只对带有使用记录（0A，未经核实）的卡起作用，其他卡付原价",
+                "it holds for cards with a record of uses (0A, not verified); any other card pays the fare",
             )
 
 

@@ -173,8 +173,7 @@ class Tap:
             return Outcome(Reason.PRESENT_SAME_CARD, card=self.card)
         if purse.locked:
             return self._locked()
-        plain = translate.card_class(purse) in self.now.pack.plain_classes
-        purse = self.desk.converse(read(purse, plain))
+        purse = self.desk.converse(read(purse, translate.unasked(purse, self.now.pack)))
         wallet = translate.wallet_of(purse, self.desk.hot_level(purse.number), self.now.at.date())
         if self.grey_records & {record.hex().upper() for record in purse.raw.values()}:
             wallet = replace(wallet, last_ride=None)  # a grey tap counts for no repeat and no transfer

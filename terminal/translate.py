@@ -3,17 +3,18 @@
 The one file that knows both rooms. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from apdu.profile import Profile
+from apdu.profile import Cache, Profile
 from apdu.purse.debit import COMPOSITE, SIMPLE, Draft, Opened
 from apdu.purse.heal import Open
 from apdu.purse.read import Purse
 from sync.events import Held, Service
 from tariffs.pack import Pack
 from tariffs.terms import Terms
+from tariffs.use import Pass, Use
 from tariffs.verdict import Charge
 from tariffs.wallet import LastRide, Wallet
 
@@ -23,6 +24,9 @@ ON, OFF = "01", "02"
 """The state of a ride in a T-Union trip record (docs/cards.md)."""
 
 RIDE_MEMBERS = ("line", "direction", "vehicle", "boarded_at")
+COUNTED = ("day_fen", "day_rides", "week_fen", "week_rides", "month_fen", "month_rides")
+ANY_RIDES = 0xFF
+"""A pass without a count of rides, as the card has it."""
 
 
 def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
@@ -30,6 +34,8 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
     profile = purse.profile
     class_ = card_class(purse)
     end = purse.fact("end") or date.max
+    composite = profile.composite and all(name in purse.files for name in _proofs(purse))
+    used = (purse.fact("use") if composite else None) or {}
     if profile.until is not None:
         end = min(end, profile.until)
     return Wallet(
@@ -41,7 +47,7 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
         start=purse.fact("start") or date.min,
         end=end,
         enabled=purse.fact("enable") != "00",
-        composite=profile.composite and all(name in purse.files for name in _proofs(purse)),
+        composite=composite,
         simple=profile.simple,
         composite_locked=purse.fact("composite_lock") not in (None, "00"),
         application_locked=purse.locked,
@@ -49,7 +55,32 @@ def wallet_of(purse: Purse, hot_level: int | None, today: date) -> Wallet:
         last_ride=last_ride(purse),
         rides_on=profile.rides_on,
         class_end=purse.fact("class_end") if class_ in CONCESSIONS else None,
+        use=_use(used, today),
+        passes=_passes(used),
     )
+
+
+def unasked(purse: Purse, pack: Pack) -> Collection[str]:
+    """The files of which the pack asks nothing for a card of this class."""
+    class_ = card_class(purse)
+    if class_ in pack.plain_classes:
+        return [file.name for file in purse.profile.files]
+    return () if class_ in pack.extras.counted_classes else purse.profile.facts.get("use", ())[:1]
+
+
+def _use(values: Mapping[str, Any], today: date) -> Use | None:
+    """What caps count; None where the record is not there, or not ours to make out."""
+    counts: list[Any] = [values.get(name) for name in COUNTED]
+    if None in counts or (values["day"] is None and any(counts)):
+        return None
+    return Use(values["day"] or today, *counts)
+
+
+def _passes(values: Mapping[str, Any]) -> tuple[Pass, ...]:
+    id_, start, end, rides = (values.get(f"pass_{name}") for name in ("id", "start", "end", "rides"))
+    if not id_ or start is None or end is None or rides is None:
+        return ()
+    return (Pass(id_, start, end, None if rides == ANY_RIDES else rides),)
 
 
 def scheme_of(profile: Profile) -> str:
@@ -89,7 +120,7 @@ def _own(purse: Purse) -> set[str]:
 
 
 def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[bytes, ...]:
-    """The records to cache with this debit, one for each of the profile's caches. `psam` 12 digits."""
+    """The records to cache with this debit, one for each of the purse's caches. `psam` 12 digits."""
     ride = charge.ride
     common: dict[str, Any] = {
         "line": ride.line,
@@ -109,13 +140,29 @@ def compose(purse: Purse, charge: Charge, psam: str, opened: Opened) -> tuple[by
         "terminal": psam.zfill(16),
     }
     records = []
-    for cache in purse.profile.caches:
+    for cache in purse.caches:
         before = purse.files.get(cache.proof, {})
+        if cache.optional:
+            records.append(_used(purse, cache, charge))
+            continue
         if ("line", "number") in cache.layout.forms:  # a shared record has digits only: K1 is written as 1
             common["line"] = "".join(filter(str.isdigit, ride.line))[-4:]
         whole = _whole_ride(charge, common, cache.fixed) if ("state", "hex") in cache.layout.forms else {}
         records.append(cache.layout.build({**before, **common, **whole, **cache.fixed}))
     return tuple(records)
+
+
+def _used(purse: Purse, cache: Cache, charge: Charge) -> bytes:
+    """The record of what is used up after this ride; as it was where the ride does not count."""
+    if charge.use is None and charge.held is None:
+        return purse.raw[cache.proof]
+    values = dict(purse.files[cache.proof])
+    if charge.use is not None:
+        most = {field.name: (1 << 8 * field.size) - 1 for field in cache.layout.fields}
+        values |= {name: min(getattr(charge.use, name), most[name]) for name in COUNTED} | {"day": charge.use.day}
+    if charge.held is not None:
+        values["pass_rides"] = ANY_RIDES if charge.held.rides is None else charge.held.rides
+    return cache.layout.build(values | dict(cache.fixed))
 
 
 def _whole_ride(charge: Charge, common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,15 +187,16 @@ def _whole_ride(charge: Charge, common: Mapping[str, Any], own: Mapping[str, Any
 
 
 def unfit(pack: Pack, profiles: Sequence[Profile]) -> list[str]:
-    """Routes and leg groups of a pack that do not fit the records of a card family, each with its family."""
+    """Routes, leg groups and passes of a pack that do not fit the records of a card family, each with its family."""
     groups = {price.group for terms in _all_terms(pack) for price in terms.prices.values()}
+    told = {"line": set(pack.routes), "leg_group": groups, "pass_id": set(pack.extras.passes)}
     found = []
     for profile in profiles:
         for cache in profile.caches:
             for field in cache.layout.fields:
-                texts = {"line": set(pack.routes), "leg_group": groups}.get(field.name, set())
                 if field.form == "ascii":
-                    found += [f"{profile.name}: {text}" for text in sorted(texts) if not _fits(text, field.size)]
+                    texts = sorted(told.get(field.name, ()))
+                    found += [f"{profile.name}: {text}" for text in texts if not _fits(text, field.size)]
     return found
 
 
@@ -212,7 +260,7 @@ def boarded_at(row: Held) -> datetime:
 
 
 def _proofs(purse: Purse) -> list[str]:
-    return [cache.proof for cache in purse.profile.caches if cache.proof]
+    return [cache.proof for cache in purse.profile.caches if cache.proof and not cache.optional]
 
 
 def when(at: datetime) -> str:

@@ -31,7 +31,7 @@ class Opened(Struct, frozen=True):
 class Order(Struct, frozen=True):
     """What to take and what to write. `when` YYYYMMDDhhmmss, local.
 
-    `compose` makes the records to cache, one for each of the profile's caches, once INIT has told the balance.
+    `compose` makes the records to cache, one for each of the purse's caches, once INIT has told the balance.
     `reserve_fen`: the balance must
     cover it as well. `seen`: (random, counter) of earlier INITs of this card here; a repeated pair is a replayed card.
     `counter_floor`: the counter must not be below it (one more than the card's last debit that this device saw).
@@ -116,7 +116,7 @@ def debit(order: Order) -> Script[Receipt | Declined]:
     if draft is None:
         return Declined("no_key", opened.balance_fen)
     if order.type == COMPOSITE:
-        for cache, record in zip(purse.profile.caches, draft.records, strict=True):
+        for cache, record in zip(purse.caches, draft.records, strict=True):
             yield from send(Slot.CARD, Command(0x80, 0xDC, cache.p1, cache.p2, record, name="UPDATE CAPP DATA CACHE"))
     yield from hold(draft)
     answer = yield from send(Slot.CARD, _debit_command(draft))

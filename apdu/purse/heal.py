@@ -30,7 +30,8 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An open draft as the journal holds it. `cached` in the order of the profile's caches; `psam` 12 digits."""
+    """An open draft as the journal holds it. `psam` 12 digits; `cached` in the order of the profile's caches, of which
+    the optional ones stand last."""
 
     type: str
     counter: int
@@ -80,7 +81,7 @@ def heal(purse: Purse, psam: Psam, draft: Open) -> Script[Healing]:
 def _is_ours(purse: Purse, draft: Open) -> Script[bool | None]:
     """Whether the last debit of this counter is ours; None when the evidence cannot be read."""
     if draft.type == COMPOSITE:
-        for cache, record in zip(purse.profile.caches, draft.cached, strict=True):
+        for cache, record in zip(purse.profile.caches, draft.cached, strict=False):
             if cache.proof:
                 try:
                     found = yield from read_file(purse.profile.file(cache.proof))

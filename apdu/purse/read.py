@@ -1,6 +1,6 @@
 """Find the purse application and read what its profile names (docs/cards.md, Application identifiers and Files)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from apdu.command import Command
 from apdu.errors import Malformed
-from apdu.profile import File, Profile
+from apdu.profile import Cache, File, Profile
 from apdu.script import NOT_HERE, Script, Slot, send
 from apdu.tlv import find
 
@@ -28,6 +28,11 @@ class Purse(Struct, frozen=True):
     issuer_factor: bytes
     raw: Mapping[str, bytes]
     files: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def caches(self) -> tuple[Cache, ...]:
+        """The records that a composite debit of this card writes: an optional one where its file was read."""
+        return tuple(cache for cache in self.profile.caches if not cache.optional or cache.proof in self.files)
 
     def fact(self, name: str) -> Any:
         """The value of a fact, where the profile says this family keeps it; None when that file is not there."""
@@ -72,15 +77,15 @@ def _families(profiles: tuple[Profile, ...]) -> list[tuple[bytes, list[Profile]]
     ]
 
 
-def read(purse: Purse, plain: bool = False) -> Script[Purse]:
-    """Read the files that the profile names, one exchange each; `plain`: only those that every purchase needs.
+def read(purse: Purse, unasked: Collection[str] = ()) -> Script[Purse]:
+    """Read the files that the profile names, one exchange each, but those `unasked` which a purchase can do without.
 
     Raises LinkLost, StatusError, Malformed.
     """
     raw: dict[str, bytes] = {}
     files: dict[str, Mapping[str, Any]] = {}
     for file in purse.profile.files:
-        if plain and not file.required:
+        if file.name in unasked and not file.required:
             continue
         data = yield from read_file(file)
         if data is not None:

@@ -85,8 +85,8 @@ def _records(spec: CardSpec, empty: list[bytes], id_length: int) -> list[bytes]:
 
 
 def _mohurd_files(spec: CardSpec) -> dict[int, File]:
-    """EF15, EF16, and EF17 with the composite record 09 of the bus."""
-    empty = [contents.composite(0x09, spec.composite_lock)]
+    """EF15, EF16, and EF17 with two composite records: 09 of the bus, and a second one."""
+    empty = [contents.composite(0x09, spec.composite_lock), contents.composite(0x0A)]
     return {
         0x15: Transparent(bytearray(contents.mohurd_public(spec))),
         0x16: Transparent(bytearray(contents.holder())),

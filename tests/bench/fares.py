@@ -36,6 +36,7 @@ def fares(folder: Path) -> Iterator[Figure]:
     yield from decisions(pack)
     yield from journeys()
     yield from large()
+    yield from large_pack()
 
 
 def decisions(pack: Pack) -> Iterator[Figure]:
@@ -94,6 +95,36 @@ def large() -> Iterator[Figure]:
     times = _matches(feed, engine)
     note = f"{median(times) / floor:.2f} times four rules"
     yield Figure("  a leg finds its rule there", median(times), "us", 3 * floor, p99(times), floor, note=note)
+
+
+def large_pack() -> Iterator[Figure]:
+    """A whole pack with 100,000 such rows and the Jiaxing classes: opening, and decisions beside a small one's."""
+    small, many = _zoned_pack(2, 2), _zoned_pack(100, RULES // 100)
+    started = time.process_time()
+    opened = parse_pack(many)
+    yield Figure(f"a whole pack of {RULES} leg rules opens", time.process_time() - started, "s", OPEN_S)
+    ask = replace(RIDE, line="r1", stop="s1")
+    times, floors = (timed(partial(decide, CARD, ask, NOW, each)) for each in (opened, parse_pack(small)))
+    note = f"{median(times) / median(floors):.2f} times four rules"
+    yield Figure("  a tap is decided there", median(times), "us", DECISION_US, p99(times), median(floors), note=note)
+
+
+def _zoned_pack(lines: int, zones: int) -> dict[str, bytes]:
+    """The Jiaxing pack with more lines, each of which has a row for boarding in each zone."""
+    files = {name: raw for name, raw in pack_files("jiaxing").items() if "/" not in name}
+    more = {
+        "routes.txt": "".join(f"r{line},jiaxing,r{line},r{line},3,made up,false\n" for line in range(lines)),
+        "networks.txt": "".join(f"n{line},n{line}\n" for line in range(lines)),
+        "route_networks.txt": "".join(f"n{line},r{line}\n" for line in range(lines)),
+        "stops.txt": "stop_id\n" + "".join(f"s{zone}\n" for zone in range(zones)),
+        "areas.txt": "area_id\n" + "".join(f"a{zone}\n" for zone in range(zones)),
+        "stop_areas.txt": "area_id,stop_id\n" + "".join(f"a{zone},s{zone}\n" for zone in range(zones)),
+        "fare_leg_rules.txt": "leg_group_id,network_id,from_area_id,fare_product_id\ncity,city,,city_single\n"
+        + "".join(f"city,n{line},a{zone},city_single\n" for line in range(lines) for zone in range(zones)),
+    }
+    added = {"routes.txt", "networks.txt", "route_networks.txt"}
+    files.pop("fare_transfer_rules.txt")
+    return files | {name: (files[name] if name in added else b"") + text.encode() for name, text in more.items()}
 
 
 def _matches(feed: Feed, engine: Engine | None) -> list[float]:
