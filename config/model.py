@@ -203,6 +203,28 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """A market's till. `stall` "" = this device is none; it stands on receipts.
+
+    What one sale, one card in a day and the till in a day may come to.
+    """
+
+    stall: str = ruled(words(0, 32), default="")
+    sale_max_fen: int = ruled(whole(1, 100_000, "分", "fen"), default=50_000)
+    card_day_fen: int = ruled(whole(1, 10_000_000, "分", "fen"), default=100_000)
+    day_max_fen: int = ruled(whole(1, 100_000_000, "分", "fen"), default=5_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """A top-up counter. `place` "" = this device is none; it stands on receipts. The backend's limits hold besides."""
+
+    place: str = ruled(words(0, 32), default="")
+    load_min_fen: int = ruled(whole(1, 100_000, "分", "fen"), default=100)
+    load_max_fen: int = ruled(whole(1, 100_000, "分", "fen"), default=50_000)
+
+
+@dataclass(frozen=True, slots=True)
 class Peripherals:
     """Devices on serial lines; each "" = there is none. `columns` of a receipt; `scanner_prefix` marks a scan."""
 
@@ -239,6 +261,8 @@ class Configuration:
     tap: Tap = field(default_factory=Tap)
     hospital: Hospital = field(default_factory=Hospital)
     library: Library = field(default_factory=Library)
+    market: Market = field(default_factory=Market)
+    topup: TopUp = field(default_factory=TopUp)
     peripherals: Peripherals = field(default_factory=Peripherals)
     duties: tuple[Duty, ...] = ()
 
@@ -263,6 +287,8 @@ SECTIONS: dict[str, type[Any]] = {
     "tap": Tap,
     "hospital": Hospital,
     "library": Library,
+    "market": Market,
+    "topup": TopUp,
     "peripherals": Peripherals,
 }
 """The tables of the file, in the order in which they are written."""

@@ -14,12 +14,12 @@ from typing import Literal, TypeVar
 
 import apsw
 
-from sync import recall
+from sync import recall, till_rows
 from sync.archive import Archive
 from sync.chain import Damage, Identity, Stored, check_row
 from sync.columns import columns
 from sync.errors import JournalError, JournalFull
-from sync.events import AnyEvent, BillDone, BillHeld, BillVoid, Done, Grey, Held, SignOn, Void
+from sync.events import AnyEvent, BillHeld, Done, Grey, Held, LoadHeld, Outcome, SignOn, Void
 from sync.limits import (
     ARCHIVE_STEP_ROWS,
     BILL_BYTES_MAX,
@@ -41,7 +41,6 @@ from sync.whole import Whole
 
 T = TypeVar("T")
 Clock = Literal["synced", "rtc", "restored", "unknown"]
-Outcome = Done | Void | Grey | BillDone | BillVoid
 
 _INSERT = "INSERT INTO row VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -105,7 +104,7 @@ class Journal:
 
         An outcome that finds the disk full takes the room that was reserved when it was held.
         """
-        assert not isinstance(event, Held | BillHeld), "a debit or a bill is held, not kept"
+        assert not isinstance(event, Held | BillHeld | LoadHeld), "a debit, load or bill is held, not kept"
         with self._lock:
             try:
                 return self._append(event, at, clock, mono_ms)
@@ -114,14 +113,15 @@ class Journal:
                     raise
                 return self._append(event, at, clock, mono_ms)
 
-    def hold(self, event: Held | Callable[[int], BillHeld], at: str, clock: Clock, mono_ms: int) -> Row:
-        """Append a debit that is about to be sent, with room for its outcome. Raises JournalError: nothing may move.
+    def hold(self, event: Held | LoadHeld | Callable[[int], BillHeld], at: str, clock: Clock, mono_ms: int) -> Row:
+        """Append a debit or load about to be sent, with room for its outcome. Raises JournalError: nothing may move.
 
         A bill is made from the number of its own row: its name and what it seals are bound to that.
         """
         with self._lock:
             self._reserve.ensure()
-            return self._append(event if isinstance(event, Held) else event(self._last_seq + 1), at, clock, mono_ms)
+            made = event if isinstance(event, Held | LoadHeld) else event(self._last_seq + 1)
+            return self._append(made, at, clock, mono_ms)
 
     def ensure_reserve(self) -> None:
         """Make sure that a debit could be held now, as far as room goes. Raises JournalFull."""
@@ -235,7 +235,7 @@ class Journal:
         return count(rows, shift, trip)
 
     def read(self, query: Callable[..., T], *asked: object) -> T:
-        """What one of the queries of `sync.recall` finds. Raises JournalError."""
+        """What a query of sync/recall or sync/till_rows finds. Raises JournalError."""
         with self._lock:
             try:
                 return query(self._store.connection, *asked)
@@ -356,6 +356,7 @@ class Journal:
             self._now.acknowledged,
             self._last_seq - RETAINED_ROWS,
             duty.seq - 1 if duty is not None and isinstance(duty.event, SignOn) else self._last_seq,
+            (self.read(till_rows.since) or self._last_seq + 1) - 1,
         )
         if last <= archived or (row := self.row(last)) is None:
             return archived

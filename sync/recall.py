@@ -189,9 +189,12 @@ def counted(connection: apsw.Connection, numbers: Numbers) -> Counted:
     return Counted(numbers._replace(signalled=signalled, total_fen=fen, synced=synced), drafts, written)
 
 
-RETIRE = """
+LOAD_ENDS = "('LOAD_DONE', 'LOAD_VOID', 'LOAD_GREY')"
+RETIRE = f"""
 DELETE FROM row WHERE seq < ? AND coalesce(held, seq) NOT IN (SELECT held FROM draft)
-    AND kind NOT IN ('LOCK_TRIED', 'LOCKED', 'BILL_CORRECTED')
+    AND kind NOT IN ('LOCK_TRIED', 'LOCKED', 'BILL_CORRECTED', 'REFUND')
+    AND (kind <> 'LOAD_HELD' OR EXISTS (
+        SELECT 1 FROM row AS outcome WHERE outcome.held = row.seq AND outcome.kind IN {LOAD_ENDS}))
     AND (kind <> 'BILL_HELD' OR EXISTS (SELECT 1 FROM row AS outcome WHERE outcome.held = row.seq))
     AND (kind NOT IN ('LOAN_ASKED', 'LOAN_SENT', 'LOAN_STUCK') OR EXISTS (
         SELECT 1 FROM row AS closed WHERE closed.held = coalesce(row.held, row.seq) AND closed.kind = 'LOAN_CLOSED'))

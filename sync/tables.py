@@ -3,7 +3,7 @@
 | schema | program | what it added |
 |---|---|---|
 | 1 | 0.1 | |
-| 2 | 0.2 | numbers that make opening independent of the journal's length; archived rows; bills, loans, adjustments |
+| 2 | 0.2 | numbers that free opening of the journal's length; archived rows; bills, loans, adjustments, tills |
 """
 
 import apsw
@@ -15,6 +15,8 @@ SCHEMA_VERSION = 2
 _BILLS = "CREATE INDEX row_bill ON row(seq) WHERE kind = 'BILL_HELD'"
 _LOANS = "CREATE INDEX row_loan ON row(seq) WHERE kind = 'LOAN_ASKED'"
 _ADJUSTMENTS = "CREATE INDEX row_adjust ON row(seq) WHERE kind = 'ADJUST_ASKED'"
+_COUNTER = """CREATE INDEX row_counter ON row(kind, seq)
+    WHERE kind IN ('SHIFT_ON', 'SHIFT_OFF', 'LOAD_HELD')"""
 _NEVER_GOES_1 = "CREATE TRIGGER row_never_goes BEFORE DELETE ON row BEGIN SELECT raise(ABORT, 'no row goes'); END"
 _NEVER_GOES = """
 CREATE TRIGGER row_never_goes BEFORE DELETE ON row
@@ -22,6 +24,8 @@ WHEN old.seq >= (SELECT value FROM number WHERE name = 'archived')
     OR old.seq > (SELECT value FROM number WHERE name = 'acknowledged')
     OR coalesce(old.held, old.seq) IN (SELECT held FROM draft)
     OR old.kind = 'BILL_HELD' AND NOT EXISTS (SELECT 1 FROM row WHERE held = old.seq)
+    OR old.kind = 'LOAD_HELD' AND NOT EXISTS (
+        SELECT 1 FROM row WHERE held = old.seq AND kind IN ('LOAD_DONE', 'LOAD_VOID', 'LOAD_GREY'))
     OR old.kind = 'LOAN_ASKED' AND NOT EXISTS (SELECT 1 FROM row WHERE held = old.seq AND kind = 'LOAN_CLOSED')
 BEGIN SELECT raise(ABORT, 'no row goes'); END
 """
@@ -48,6 +52,7 @@ CREATE INDEX row_duty ON row(seq) WHERE kind IN ('SIGN_ON', 'SIGN_OFF');
 {_BILLS};
 {_LOANS};
 {_ADJUSTMENTS};
+{_COUNTER};
 -- What can be derived from the rows, kept so that opening need not read them all: only those after number 'drafts'.
 -- `greyed`: closed unhealed.
 CREATE TABLE draft(held INTEGER PRIMARY KEY REFERENCES row(seq), greyed INTEGER NOT NULL) STRICT;
@@ -67,7 +72,7 @@ KINDS_1 = frozenset(
 
 def _to_2(connection: apsw.Connection) -> None:
     """One walk over the rows, for their money; no row is written anew."""
-    connection.execute(f"{_BILLS}; {_LOANS}; {_ADJUSTMENTS}; DROP TRIGGER row_never_goes; {_NEVER_GOES}")
+    connection.execute(f"{_BILLS}; {_LOANS}; {_ADJUSTMENTS}; {_COUNTER}; DROP TRIGGER row_never_goes; {_NEVER_GOES}")
     sums = "SELECT 'acknowledged_fen', coalesce(sum(fen), 0) FROM row WHERE seq <= {acknowledged}"
     acknowledged = "(SELECT value FROM number WHERE name = 'acknowledged')"
     drafts = "(SELECT value FROM number WHERE name = 'drafts')"
@@ -79,7 +84,8 @@ def _to_2(connection: apsw.Connection) -> None:
 
 
 def _to_1(connection: apsw.Connection) -> None:
-    connection.execute("DROP INDEX row_bill; DROP INDEX row_loan; DROP INDEX row_adjust")
+    indexes = ("row_bill", "row_loan", "row_adjust", "row_counter")
+    connection.execute(";".join(f"DROP INDEX IF EXISTS {name}" for name in indexes))
     connection.execute(f"DROP TRIGGER row_never_goes; {_NEVER_GOES_1}")
     connection.execute("DELETE FROM number WHERE name NOT IN ('acknowledged', 'signalled', 'drafts')")
 

@@ -190,6 +190,12 @@ def _terms(wallet: Wallet, today: date, tables: Pack) -> Terms | Refuse:
     return Refuse(Reason.CLASS_NOT_SERVED) if terms is None else terms
 
 
+def barred(wallet: Wallet, today: date, tables: Pack) -> Refuse | None:
+    """Rows 1 to 10 alone: why this card may not be used on `today`, whatever for; None when it may."""
+    found = _terms(wallet, today, tables)
+    return found if isinstance(found, Refuse) else None
+
+
 def _still_held(wallet: Wallet, today: date, tables: Pack, terms: Terms) -> tuple[Terms | None, Why]:
     """The terms, or those by which a card rides whose concession has ended; None when these have no terms."""
     if not terms.expired_as or wallet.class_end is None or wallet.class_end >= today:

@@ -24,6 +24,8 @@ class Reason(StrEnum):
     TAP_IN = "tap_in"
     TAP_OUT = "tap_out"
     TAP_OUT_MISSED = "tap_out_missed"
+    SALE = "sale"
+    LOADED = "loaded"
     # admitted, nothing written on the card
     HEALED = "healed"
     REPEATED_TAP = "repeated_tap"
@@ -40,12 +42,14 @@ class Reason(StrEnum):
     CLASS_NOT_SERVED = "class_not_served"
     PASSED_BACK = "passed_back"
     FARE_UNKNOWN = "fare_unknown"
+    OVER_LIMIT = "over_limit"
     # refused by what the chip did
     POOR = "poor"
     REPLAYED = "replayed"
     FALSE_CARD = "false_card"
     NOT_A_PURSE = "not_a_purse"
     UNREADABLE = "unreadable"
+    IN_DOUBT = "in_doubt"
     # no verdict: the rider is asked for something
     PRESENT_AGAIN = "present_again"
     PRESENT_SAME_CARD = "present_same_card"

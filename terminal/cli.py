@@ -16,6 +16,8 @@ COMMANDS = {
     "hospital": "hospital:hospital",
     "library": "library:library",
     "clerk": "clerks:clerk",
+    "market": "tills:market",
+    "topup": "tills:topup",
     "peripheral": "peripherals:peripheral",
     "check": "checks:check",
     "config": "checks:config",

@@ -7,13 +7,27 @@ from typing import Any, TypeVar
 
 from apdu.errors import PsamError
 from apdu.psam import Psam
-from apdu.purse.debit import Draft
 from apdu.script import Script, Slot, Wire, run
 from config.hotlist import HotList
 from config.model import Configuration
+from sync import till_rows
 from sync.errors import JournalError
-from sync.events import UNHEALED, Admitted, Alarm, AnyEvent, Done, Grey, Held, LockTried, Service, SignOff, SignOn
+from sync.events import (
+    UNHEALED,
+    Admitted,
+    Alarm,
+    AnyEvent,
+    Done,
+    Grey,
+    Held,
+    LoadHeld,
+    LockTried,
+    Service,
+    SignOff,
+    SignOn,
+)
 from sync.journal import Journal
+from sync.record import Row
 from sync.totals import Totals
 from tariffs.verdict import Reason
 from terminal import duty
@@ -65,8 +79,8 @@ class Desk:
         else:
             self.wires[Slot.PSAM] = wire
 
-    def converse(self, script: Script[T], as_held: Callable[[Draft], Held] | None = None) -> T:
-        """Run a conversation; a draft is made durable through `as_held` before its DEBIT."""
+    def converse(self, script: Script[T], as_held: Callable[[Any], Held | LoadHeld] | None = None) -> T:
+        """Run a conversation; a draft is made durable through `as_held` before its DEBIT or CREDIT."""
 
         def keep(draft: Any) -> None:
             assert as_held is not None, "a script that holds needs a row"
@@ -120,6 +134,10 @@ class Desk:
             counter_floor=0 if seen.last_done_counter is None else seen.last_done_counter + 1,
             repeat=self._repeat(number),
         )
+
+    def open_loads(self, number: str) -> list[Row]:
+        """The card's loads without an outcome, oldest first."""
+        return self.journal.read(till_rows.open_loads, number)
 
     def hot_level(self, number: str) -> int | None:
         """The hot list's level of a card."""

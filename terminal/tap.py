@@ -6,7 +6,7 @@ Everything outside is behind `Desk`: the chips, the journal, the hot list. Each 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,11 +20,11 @@ from apdu.purse.lock import lock
 from apdu.purse.read import Purse, read, select
 from apdu.script import Script
 from sync.errors import JournalError
-from sync.events import Admitted, Alarm, AnyEvent, Done, Grey, Held, Locked, LockTried, Refused, Service, Void
+from sync.events import Admitted, Alarm, AnyEvent, Done, Grey, Held, LoadHeld, Locked, LockTried, Refused, Service, Void
 from tariffs.asks import Ride
 from tariffs.decide import decide
 from tariffs.pack import Pack
-from tariffs.verdict import Admit, Charge, Reason, Warning
+from tariffs.verdict import Admit, Charge, Reason, Verdict, Warning
 from tariffs.wallet import SettledRide, Wallet
 from terminal import translate
 from terminal.ports import Medium
@@ -71,6 +71,15 @@ class Memory(Struct, frozen=True):
     repeat: Outcome | None = None
 
 
+class Met(Struct, frozen=True):
+    """A card that was read, with all that is known of it. `settled`: its youngest draft that is shown to be paid."""
+
+    purse: Purse
+    wallet: Wallet
+    memory: Memory
+    settled: tuple[int, Held] | None
+
+
 class Situation(Struct, frozen=True):
     """All that a tap is told: one reading of the clock, the tables in force, the duty, the card's medium."""
 
@@ -91,7 +100,7 @@ class Desk(Protocol):
         """The open PSAM. Raises PsamError when there is none."""
         ...
 
-    def converse(self, script: Script[T], as_held: Callable[[Draft], Held] | None = None) -> T:
+    def converse(self, script: Script[T], as_held: Callable[[Any], Held | LoadHeld] | None = None) -> T:
         """Run a conversation with the chips; a draft becomes durable through `as_held`."""
         ...
 
@@ -159,6 +168,11 @@ class Tap:
             return Outcome(Reason.OUT_OF_SERVICE, card=self.card, trouble="journal")
 
     def _visit(self) -> Outcome:
+        met = self._meet()
+        return met if isinstance(met, Outcome) else self._served_by(met)
+
+    def _meet(self) -> Met | Outcome:
+        """Find the purse, settle what is open of it, read it; an outcome where that already ends the visit."""
         purse = self.desk.converse(select(self.now.profiles))
         if purse is None:
             return self._refuse(Reason.NOT_A_PURSE, "no application of the profiles")
@@ -177,13 +191,20 @@ class Tap:
         wallet = translate.wallet_of(purse, self.desk.hot_level(purse.number), self.now.at.date())
         if self.grey_records & {record.hex().upper() for record in purse.raw.values()}:
             wallet = replace(wallet, last_ride=None)  # a grey tap counts for no repeat and no transfer
-        if wallet.card_class == "driver":
-            return self.desk.staff(purse.number)
-        verdict = decide(wallet, self._ride(settled), self.now.at, self.now.pack)
+        return Met(purse, wallet, memory, settled)
+
+    def _served_by(self, met: Met) -> Outcome:
+        """What the visit is for, once the card is known."""
+        if met.wallet.card_class == "driver":
+            return self.desk.staff(met.purse.number)
+        return self._decided(met, decide(met.wallet, self._ride(met.settled), self.now.at, self.now.pack))
+
+    def _decided(self, met: Met, verdict: Verdict) -> Outcome:
+        purse, wallet = met.purse, met.wallet
         if isinstance(verdict, Charge):
-            return self._charge(purse, wallet, verdict, memory)
+            return self._charge(purse, wallet, verdict, met.memory)
         if isinstance(verdict, Admit):
-            return self._admit(verdict, wallet, settled)
+            return self._admit(verdict, wallet, met.settled)
         outcome = self._refuse(verdict.reason, f"level {wallet.hot_level}" if verdict.lock else "")
         if verdict.lock:
             self._lock(purse, wallet)

@@ -60,7 +60,7 @@ def test_tone_alone_and_shape_alone_tell_the_kinds_apart() -> None:
 def test_nobody_passes_on_red_and_nobody_is_refused_on_green() -> None:
     served = {Reason.FARE, Reason.CONCESSION, Reason.FREE_CLASS, Reason.TRANSFER, Reason.GROUP, Reason.REPEAT_FULL_FARE}
     served |= {Reason.PASS, Reason.CAPPED, Reason.TAP_IN, Reason.TAP_OUT, Reason.TAP_OUT_MISSED}
-    served |= {Reason.INTEROP, Reason.HEALED, Reason.REPEATED_TAP}
+    served |= {Reason.SALE, Reason.LOADED, Reason.INTEROP, Reason.HEALED, Reason.REPEATED_TAP}
     staff = {Reason.SIGNED_ON, Reason.SIGNED_OFF}
     for reason in set(Reason) - staff:
         assert (SIGNALS.signal(reason).light is Light.GREEN) == (reason in served), reason

@@ -5,27 +5,14 @@ composite record or the purse log tells whose it was.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
-from apdu.command import Command
-from apdu.errors import Malformed, StatusError
-from apdu.limits import LOG_RECORDS_MAX
+from apdu.errors import StatusError
 from apdu.profile import LOG
 from apdu.psam import Psam
 from apdu.purse.debit import COMPOSITE, Opened, init, prove
+from apdu.purse.log import PURCHASES, Reach, read_log
 from apdu.purse.read import Purse, read_file
-from apdu.script import Script, Slot, send
-
-PURCHASES = ("05", "06", "09")
-"""Types of log records that carry the offline counter (docs/cards.md, Commands: transaction type)."""
-
-
-class Reach(Enum):
-    """Where the reading of a purse log stopped."""
-
-    BEFORE = "before"  # at a record from before the debit
-    ENDED = "ended"  # the card says that there are no more
-    FULL = "full"  # at the last record that a log holds, all of them younger
+from apdu.script import Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +76,7 @@ def _is_ours(purse: Purse, draft: Open) -> Script[bool | None]:
                     return None
                 return None if found is None else found == record
         return None
-    entries, _ = (yield from _log(purse, draft.counter)) or ([], Reach.FULL)
+    entries, _ = (yield from read_log(PURCHASES, draft.counter)) or ([], Reach.FULL)
     if any(_bears(entry, draft) for entry in entries):
         return True
     expected = draft.counter + purse.profile.log_offset
@@ -102,7 +89,7 @@ def _by_log(purse: Purse, draft: Open, debits: int | None) -> Script[Healing]:
     `debits`: how many there were since INIT gave the draft its counter, by the counter; None when it is not known. Each
     left a record: a log that ends before so many was not told whole.
     """
-    found = yield from _log(purse, draft.counter)
+    found = yield from read_log(PURCHASES, draft.counter)
     if found is None:
         return Healing("GREY", b"", "log_unreadable")
     entries, reach = found
@@ -123,31 +110,3 @@ def _bears(entry: bytes, draft: Open) -> bool:
         and values["when"] == draft.when
         and values["type"] == draft.type
     )
-
-
-def _log(purse: Purse, counter: int) -> Script[tuple[list[bytes], Reach] | None]:
-    """Purchases in the log, newest first, and how far they were read; None when it cannot be read.
-
-    Whether a record carries INIT's counter or the next is not certain: the log is read until a record that is older by
-    either. Loads stand in the same file under the online counter: they say nothing about a debit.
-    """
-    entries: list[bytes] = []
-    for number in range(1, LOG_RECORDS_MAX + 1):
-        command = Command(0x00, 0xB2, number, 0xC4, le=LOG.size, name="READ LOG")
-        try:
-            answer = yield from send(Slot.CARD, command, 0x9000, 0x6A83)
-        except (StatusError, Malformed):
-            return None
-        record = answer.data
-        if answer.sw == 0x6A83 or not record.strip(b"\x00") or not record.strip(b"\xff"):
-            return entries, Reach.ENDED
-        try:
-            values = LOG.parse(record)
-        except Malformed:
-            return None
-        if values["type"] not in PURCHASES:
-            continue
-        entries.append(record)
-        if values["sequence"] <= counter:
-            return entries, Reach.BEFORE
-    return entries, Reach.FULL

@@ -13,9 +13,11 @@ from starlette.applications import Starlette
 
 from sync.backend.app import create_app
 from sync.backend.authority import BadAuthority
+from sync.backend.bank import SimulatedBank
 from sync.backend.door import Door, served
 from sync.backend.hospital import read_hospital
 from sync.backend.keys import BadKeys, KeyFile
+from sync.backend.lender import Lender
 from sync.backend.operator import Operator
 from sync.backend.registry import REGISTRY
 from sync.vault import BadVault
@@ -38,6 +40,7 @@ _Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], 
 @click.option("--keys", type=click.Path(path_type=Path, dir_okay=False), required=True, help="TOML file, table [tac].")
 @click.option("--personal", type=click.Path(path_type=Path, dir_okay=False), help="TOML file, table [personal].")
 @click.option("--policy", type=click.Path(path_type=Path, file_okay=False), help="Folder of the co-payment policy.")
+@click.option("--bank", type=click.Path(path_type=Path, dir_okay=False), help="Simulated bank's file; --data only.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8330, show_default=True, help="0 takes a free one.")
 @click.option("--authority", type=click.Path(path_type=Path, file_okay=False), help="Folder of smk authority init.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="Opens the authority's key.")
@@ -54,6 +57,7 @@ def main(
     keys: Path,
     personal: Path | None,
     policy: Path | None,
+    bank: Path | None,
     port: int,
     authority: Path | None,
     passphrase_file: Path | None,
@@ -64,6 +68,7 @@ def main(
 ) -> None:
     """Serve the backend on 127.0.0.1; with --personal and --policy for hospital counters too.
 
+    With a table [load] in --keys top-up counters are granted loads, with --bank from bound accounts as well.
     --data: everything in one file, for one counter or a demonstration. --database: a city (docs/city.md).
     --authority and --passphrase-file: every terminal proves who it is; with --pair over TLS (docs/identity.md).
     """
@@ -82,6 +87,7 @@ def main(
         hospital = read_hospital(personal, policy) if personal and policy else None
         office = operator or data
         face = Operator(office) if office else None
+        lender = Lender(masters, SimulatedBank({}, bank) if bank else None) if masters.loads else None
         told = dict(version.split("=", 1) for version in versions)
         if door is not None and door.pair is not None:
             door.tls()  # what is wrong with it is said here
@@ -99,7 +105,8 @@ def main(
             plan = (database, keys, personal, policy, tuple(told.items()), operator, door)
             _serve_city(plan, listening, workers, books)
         elif data is not None:
-            _serve_embedded(create_app(data, masters, _now, told, hospital, face, gate), door, listening)
+            app = create_app(data, masters, _now, told, hospital, face, gate, lender)
+            _serve_embedded(app, door, listening)
 
 
 def _check_host(host: str, door: Door | None) -> None:

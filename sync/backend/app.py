@@ -19,6 +19,8 @@ from sync.backend.desk import Desk
 from sync.backend.gate import Gate
 from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
+from sync.backend.lender import Lender
+from sync.backend.load_desk import LoadDesk
 from sync.backend.operator import Operator, problem, stick_routes
 from sync.backend.service import Backend, CannotEnrol, Service, Unavailable
 from sync.backend.store import Database
@@ -49,9 +51,14 @@ def create_app(
     hospital: Hospital | None = None,
     operator: Operator | None = None,
     gate: Gate | None = None,
+    lender: Lender | None = None,
 ) -> Starlette:
-    """The application over the store in directory `data`. `now`: ISO 8601 with offset; `gate` None on loopback only."""
-    return app_over(Backend(data, keys, now, versions, hospital), now, operator, gate)
+    """The application over the store in directory `data`. `now`: ISO 8601 with offset; `gate` None on loopback only;
+    `lender` grants loads."""
+    backend = Backend(data, keys, now, versions, hospital)
+    if lender is not None:
+        backend.lend(lender)
+    return app_over(backend, now, operator, gate)
 
 
 def app_over(
@@ -71,6 +78,7 @@ def app_over(
             Route("/v1/lock-report", endpoints.asks(endpoints.locks)),
             Route("/v1/xf", endpoints.asks(report.consumption)),
             *Desk(backend, now, _json).routes(),
+            *LoadDesk(backend, now, _json).routes(),
             *(stick_routes(backend, operator) if operator is not None else ()),
             *(guard.routes(gate) if gate is not None else ()),
         ],

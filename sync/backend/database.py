@@ -61,6 +61,44 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
         ("terminal", "epoch", "seq"),
     ),
     "load": ({"card": str, "load_counter": int, "amount_fen": int, "at": str}, ("card", "load_counter")),
+    # One load that a counter asks for (sync/loading.py). `body`: its held row's event; `mac2` and `made`: what was
+    # granted ("" before); `proven`: its TAC verifies; `ground`: by what it is known whether the card has it.
+    "topup": (
+        {
+            "operation": str,
+            "terminal": str,
+            "epoch": int,
+            "seq": int,
+            "card": str,
+            "counter": int,
+            "amount_fen": int,
+            "source": str,
+            "refund": str,
+            "body": bytes,
+            "state": str,
+            "why": str,
+            "mac2": str,
+            "made": str,
+            "day": str,
+            "proven": int,
+            "ground": str,
+        },
+        ("operation",),
+    ),
+    # What a market counter noted to be given back for a debit (row `held`); `paid_by`: the load that does, "" for none.
+    "refund": (
+        {
+            "operation": str,
+            "terminal": str,
+            "epoch": int,
+            "seq": int,
+            "held": int,
+            "card": str,
+            "amount_fen": int,
+            "paid_by": str,
+        },
+        ("operation",),
+    ),
     "lock": ({"card": str, "terminal": str, "at": str}, ("card",)),
     # The insured, each sealed for its reference and version (sync/entitlements.py).
     "insured": ({"ref": str, "version": int, "key": str, "sealed": bytes, "at": str}, ("ref",)),
@@ -97,6 +135,9 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
 
 INDEXES: list[tuple[str, list[str]]] = [
     ("charge", ["card", "counter"]),
+    ("topup", ["card", "day"]),
+    ("topup", ["state"]),
+    ("refund", ["card"]),
     ("insured", ["version"]),
     ("bill", ["cancels"]),
     ("correction", ["terminal", "number"]),

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sync.backend import hospital
+from sync.backend import hospital, loads, refunds
 from sync.backend.books import enter, raise_alarm, settle_card
 from sync.backend.hospital import Hospital
 from sync.backend.judgement import BROKEN, Aside, Stream, judge, overlap
 from sync.backend.keys import TacKeys
 from sync.backend.store import Database
 from sync.batch import Batch
-from sync.events import BillDone, BillHeld, BillVoid
+from sync.events import BillDone, BillHeld, BillVoid, LoadDone, LoadGrey, LoadHeld, LoadVoid, Refund
 from sync.record import Row
 
 
@@ -53,6 +53,11 @@ def enter_rows(database: Database, keys: TacKeys, rows: Iterable[Row], now: str,
     rows = list(rows)
     for card in {card for row in rows if (card := enter(database, keys, row, now))}:
         settle_card(database, card, now)
+    for row in rows:
+        if isinstance(row.event, LoadHeld | LoadDone | LoadVoid | LoadGrey):
+            loads.enter(database, keys, row, now)
+        elif isinstance(row.event, Refund):
+            refunds.enter(database, row, now)
     for row in rows:
         if isinstance(row.event, BillHeld | BillDone | BillVoid):
             hospital.enter(database, centre, row, now)

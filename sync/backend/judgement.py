@@ -9,8 +9,24 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sync.batch import Batch, heads
-from sync.events import Adjusted, BillDone, BillHeld, BillVoid, Done, Grey, Held, Locked, Void
+from sync.events import (
+    Adjusted,
+    BillDone,
+    BillHeld,
+    BillVoid,
+    Done,
+    Grey,
+    Held,
+    LoadDone,
+    LoadGrey,
+    LoadHeld,
+    LoadVoid,
+    Locked,
+    Refund,
+    Void,
+)
 from sync.limits import COUNTER_MAX, MONEY_MAX_FEN
+from sync.loading import unfit
 from sync.record import BadRow, Row, decode
 from sync.settling import operation
 
@@ -115,6 +131,13 @@ def _out_of_range(row: Row) -> str | None:
         case Done() | Void() | Grey() as outcome:
             if not 1 <= outcome.held < row.seq:
                 return f"the outcome names row {outcome.held}"
+        case LoadHeld() as load:
+            return unfit(load) or None
+        case LoadDone() | LoadVoid() | LoadGrey() | Refund() as named:
+            if not 1 <= named.held < row.seq:
+                return f"the outcome names row {named.held}"
+            if isinstance(named, Refund) and not 0 < named.amount <= MONEY_MAX_FEN:
+                return f"the refund is out of range: {named.amount}"
         case BillHeld() as bill:
             if bill.operation != operation(row.terminal, row.epoch, row.seq):
                 return f"the bill calls itself {bill.operation[:40]!r}"

@@ -31,40 +31,66 @@ class TacKeys(Protocol):
         ...
 
 
-class KeyFile:
-    """TAC masters from a TOML file: a table `tac` with 32 hex digits for each scheme."""
+class LoadKeys(Protocol):
+    """Where the load keys are. They never leave the backend: no terminal holds one."""
 
-    def __init__(self, masters: dict[str, bytes]) -> None:
+    def dlk(self, scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
+        """The card's 16-byte load key, made like its TAC key. Raises UnknownScheme."""
+        ...
+
+
+class KeyFile:
+    """Masters from a TOML file, 32 hex digits for each scheme: a table `tac`, and `load` where loads are granted."""
+
+    def __init__(self, masters: dict[str, bytes], load: dict[str, bytes] | None = None) -> None:
         self._masters = masters
+        self._load = load or {}
 
     @classmethod
     def read(cls, path: Path) -> "KeyFile":
         """Raises BadKeys with what is wrong and where."""
         try:
-            table = tomllib.loads(path.read_text("utf-8")).get("tac")
+            found = tomllib.loads(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as wrong:
             raise BadKeys(f"{path}: {wrong}") from wrong
-        if not isinstance(table, dict) or not table:
+        table, load = found.get("tac"), found.get("load", {})
+        if not isinstance(table, dict) or not table or not isinstance(load, dict):
             raise BadKeys(f"{path}: no table [tac] with a master key for each scheme")
-        return cls({scheme: _master(path, scheme, text) for scheme, text in table.items()})
+        return cls(
+            {scheme: _master(path, f"[tac] {scheme}", text) for scheme, text in table.items()},
+            {scheme: _master(path, f"[load] {scheme}", text) for scheme, text in load.items()},
+        )
+
+    @property
+    def loads(self) -> bool:
+        """Whether loads can be granted."""
+        return bool(self._load)
 
     def dtk(self, scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
         """See TacKeys."""
-        if scheme not in self._masters:
-            raise UnknownScheme(scheme)
-        return crypto.diversify(crypto.diversify(self._masters[scheme], issuer_factor), serial_factor)
+        return _diversified(self._masters, scheme, issuer_factor, serial_factor)
+
+    def dlk(self, scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
+        """See LoadKeys."""
+        return _diversified(self._load, scheme, issuer_factor, serial_factor)
 
     def __repr__(self) -> str:
         return f"KeyFile({', '.join(sorted(self._masters))})"
 
 
-def _master(path: Path, scheme: str, text: object) -> bytes:
+def _diversified(masters: dict[str, bytes], scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
+    if scheme not in masters:
+        raise UnknownScheme(scheme)
+    return crypto.diversify(crypto.diversify(masters[scheme], issuer_factor), serial_factor)
+
+
+def _master(path: Path, place: str, text: object) -> bytes:
     try:
         key = bytes.fromhex(text) if isinstance(text, str) else b""
     except ValueError:
         key = b""
     if len(key) != 16:
-        raise BadKeys(f"{path}: [tac] {scheme} is not a 16-byte key in hex")
+        raise BadKeys(f"{path}: {place} is not a 16-byte key in hex")
     return key
 
 

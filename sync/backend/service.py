@@ -14,6 +14,7 @@ from sync.backend.database import open_database
 from sync.backend.hospital import Hospital
 from sync.backend.intake import Taken, take
 from sync.backend.keys import TacKeys
+from sync.backend.lender import Lender
 from sync.backend.store import Database
 from sync.batch import Batch
 from sync.limits import SERIAL_GAP, SERIAL_MAX
@@ -40,6 +41,17 @@ class Service(ABC):
         self._now = now
         self._versions = dict(versions or {})
         self.hospital = hospital
+        self.lender: Lender | None = None
+
+    def lend(self, lender: Lender) -> None:
+        """From now on top-up counters are answered by `lender`."""
+        self.lender = lender
+        lender.start(self.transaction)
+
+    def carry_out(self) -> None:
+        """Tell the bank what it is owed about loads."""
+        if self.lender is not None:
+            self.lender.carry_out(self.transaction, self._now())
 
     @abstractmethod
     def take(self, batch: Batch) -> Answer | None:
@@ -129,6 +141,7 @@ class Backend(Service):
         now = self._now()
         with self.transaction() as database:
             taken = take(database, self._keys, batch, now, self.hospital)
+        self.carry_out()
         return self._answer(batch, taken, now)
 
     @contextmanager

@@ -16,8 +16,10 @@ from sync.events.bill import (
 from sync.events.clerk import ClerkAct
 from sync.events.device import Alarm, Started
 from sync.events.event import Event
+from sync.events.load import LoadDone, LoadGrey, LoadHeld, LoadVoid
 from sync.events.loan import LoanAsked, LoanClosed, LoanSent, LoanStuck
 from sync.events.lock import Locked, LockTried
+from sync.events.market import DealLeft, Item, Refund, SaleAsked, ShiftOff, ShiftOn
 from sync.events.ride import FINAL_GREY, UNHEALED, Admitted, Done, Grey, Held, Refused, Void
 from sync.events.shift import Service, SignOff, SignOn
 
@@ -37,21 +39,32 @@ __all__ = [
     "ClerkAct",
     "CounterOff",
     "CounterOn",
+    "DealLeft",
     "Done",
     "Event",
     "Evidence",
     "Grey",
     "Held",
     "HolderChecked",
+    "Item",
     "ListState",
+    "LoadDone",
+    "LoadGrey",
+    "LoadHeld",
+    "LoadVoid",
     "LoanAsked",
     "LoanClosed",
     "LoanSent",
     "LoanStuck",
     "LockTried",
     "Locked",
+    "Outcome",
+    "Refund",
     "Refused",
+    "SaleAsked",
     "Service",
+    "ShiftOff",
+    "ShiftOn",
     "SignOff",
     "SignOn",
     "Started",
@@ -87,4 +100,16 @@ AnyEvent = (
     | AdjustAsked
     | Adjusted
     | AdjustDropped
+    | LoadHeld
+    | LoadDone
+    | LoadVoid
+    | LoadGrey
+    | ShiftOn
+    | ShiftOff
+    | SaleAsked
+    | DealLeft
+    | Refund
 )
+
+Outcome = Done | Void | Grey | BillDone | BillVoid | LoadDone | LoadVoid | LoadGrey
+"""What closes a held row; room for it is reserved when that is held."""

@@ -73,8 +73,8 @@ def hospital_statement(configuration: str, day: str | None, as_json: bool) -> No
     import msgspec
 
     from config.store import load_configuration
+    from sync.asking import NoAnswer
     from terminal.hospital.build import build
-    from terminal.hospital.centre import NoAnswer
     from terminal.hospital.statement import statement_lines
 
     loaded = load_configuration(Path(configuration)).value

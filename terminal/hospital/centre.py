@@ -10,9 +10,10 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from sync.asking import NoAnswer, ask
 from sync.entitlements import Person, place
 from sync.events import Sums
-from sync.link import Link, LinkDown
+from sync.link import Link
 from sync.statement import Detail
 from sync.vault import Sealed, Unsealable, Vault
 
@@ -65,10 +66,6 @@ class Found(NamedTuple):
     version: int
 
 
-class NoAnswer(Exception):
-    """The centre is away, or what came back was none of its answers. The message says which."""
-
-
 class Centre:
     """The centre behind a link. Used by one thread."""
 
@@ -117,12 +114,4 @@ class Centre:
             after = more[-1].number
 
     def _ask(self, path: str, question: Mapping[str, str | int], kind: type[T]) -> T:
-        try:
-            answer = self._link.post(path, msgspec.json.encode(question))
-            if answer.status != 200:
-                raise NoAnswer(f"{path}: the centre answered {answer.status}")
-            return msgspec.json.decode(answer.body, type=kind)
-        except LinkDown as wrong:
-            raise NoAnswer(str(wrong)) from wrong
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as wrong:
-            raise NoAnswer(f"{path}: not an answer: {wrong}") from wrong
+        return ask(self._link, path, question, kind)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from sync import settling
+from sync.asking import NoAnswer
 from sync.entitlements import ListName
 from sync.events import (
     AnyEvent,
@@ -33,7 +34,6 @@ from tariffs.copay.claims import read_claim
 from tariffs.faults import PackFaults
 from terminal.chipcard import NotServed, read_in
 from terminal.hospital import limits
-from terminal.hospital.centre import NoAnswer
 from terminal.hospital.ledger import NOTHING, Ledger, Made, Shift
 from terminal.hospital.limits import PACKED_BYTES_MAX
 from terminal.hospital.lookup import Entitled, LookUp, Parts, case_of

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from apdu.social.profile import Profile
 from config.model import Hospital
 from sync import settling
+from sync.asking import NoAnswer
 from sync.entitlements import Entitlements, ListName
 from sync.events import ListState
 from sync.journal import Journal
@@ -20,7 +21,7 @@ from sync.vault import Vault
 from tariffs.copay.policy import Policy
 from terminal.chipcard import NotServed
 from terminal.hospital import limits
-from terminal.hospital.centre import Centre, Found, NoAnswer
+from terminal.hospital.centre import Centre, Found
 from terminal.hospital.ledger import Ledger, Made
 from terminal.ports import Clock, ContactSlot
 

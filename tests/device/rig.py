@@ -63,8 +63,10 @@ class Backend:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         keys = folder / "keys.toml"
-        masters = {"mohurd": issuer.MOHURD.tac, "tunion": issuer.TUNION.tac}
-        keys.write_text("[tac]\n" + "".join(f'{name} = "{key.hex()}"\n' for name, key in masters.items()), "utf-8")
+        masters = {"mohurd": issuer.MOHURD, "tunion": issuer.TUNION}
+        lines = [["[tac]", *(f'{name} = "{master.tac.hex()}"' for name, master in masters.items())]]
+        lines.append(["[load]", *(f'{name} = "{master.load.hex()}"' for name, master in masters.items())])
+        keys.write_text("".join(f"{line}\n" for table in lines for line in table), "utf-8")
         self.database = folder / "backend.db"
         command = [sys.executable, "-m", "sync.backend", "--data", str(folder), "--keys", str(keys), "--port", "0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

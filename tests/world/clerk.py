@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from apdu.errors import ApduError
+from sync.asking import NoAnswer
 from sync.errors import JournalError
 from sync.events import BillDone, BillHeld
 from sync.record import decode
 from terminal.chipcard import NotServed
-from terminal.hospital.centre import NoAnswer
 from terminal.hospital.counter import Standing
 from terminal.hospital.step import Step
 from tests.world.field import Fault

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import apsw
 
 import apdu.purse.heal
+import apdu.purse.log
 import apdu.script
 import sync.backend.books
 import sync.backend.intake
@@ -18,7 +19,8 @@ import sync.session
 import sync.settlement
 import tariffs.decide
 from apdu.errors import LinkLost
-from apdu.purse.heal import Healing, Reach
+from apdu.purse.heal import Healing
+from apdu.purse.log import Reach
 from sync.backend.service import Backend
 from sync.batch import Batch
 from sync.errors import JournalError
@@ -226,13 +228,13 @@ def loads_by_time_alone() -> Any:
 
 def any_end_of_a_log_is_believed() -> Any:
     """A log that ends at once says that no debit happened: this was a fault of the real program."""
-    original = apdu.purse.heal._log
+    original = apdu.purse.log.read_log
 
-    def log(purse: Any, counter: int) -> Any:
-        found = yield from original(purse, counter)
+    def log(types: Any, counter: int) -> Any:
+        found = yield from original(types, counter)
         return found and (found[0], Reach.BEFORE if found[1] is Reach.ENDED else found[1])
 
-    return patch.object(apdu.purse.heal, "_log", log)
+    return patch("apdu.purse.heal.read_log", log)
 
 
 TORN = Faults(mistake="", often={"torn": 40})

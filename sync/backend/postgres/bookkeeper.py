@@ -84,6 +84,7 @@ class Bookkeeper:
         while step := self.step():
             entered += step
             told(entered)
+            self._city.carry_out()
         return entered
 
     def keep(self, stop: threading.Event) -> None:

@@ -15,6 +15,7 @@ from sync.backend.app import app_over
 from sync.backend.door import Door, served
 from sync.backend.hospital import Hospital, read_hospital
 from sync.backend.keys import KeyFile
+from sync.backend.lender import Lender
 from sync.backend.operator import Operator
 from sync.backend.postgres import schema
 from sync.backend.postgres.bookkeeper import Bookkeeper
@@ -34,8 +35,12 @@ class Plan(NamedTuple):
     door: Door | None = None
 
     def city(self) -> City:
-        """A connected city. Raises BadVault, OSError, PackFaults, Unavailable."""
-        return City(self.line, now, dict(self.versions), self.hospital())
+        """A connected city. Raises BadKeys, BadVault, OSError, PackFaults, Unavailable."""
+        city = City(self.line, now, dict(self.versions), self.hospital())
+        masters = self.masters()
+        if masters.loads:  # no bank is bound to a city yet: cash and refunds only
+            city.lend(Lender(masters))
+        return city
 
     def hospital(self) -> Hospital | None:
         """What bills are settled with. Raises BadVault, OSError, PackFaults."""

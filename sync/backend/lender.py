@@ -1,0 +1,102 @@
+"""Loads and the bank: a word to the bank stands in the book before it is said, and its answer after.
+
+The store is never locked while the bank is waited for. A word whose answer is lost is not said again before the bank
+was asked what it has; taking and giving back may be said again, for the bank knows the operation.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sync.backend import loads, refunds
+from sync.backend.bank import Bank, BankRefuses, BankSilent, Standing
+from sync.backend.keys import LoadKeys
+from sync.backend.loads import Rules
+from sync.backend.store import Database
+from sync.loading import Answer, Ask, Cue, Due, State, unfit
+
+Transaction = Callable[[], AbstractContextManager[Database]]
+
+
+class Lender:
+    """Grants loads. Safe to call from any thread. `keys` of loads; `bank` None: no load from an account."""
+
+    def __init__(self, keys: LoadKeys, bank: Bank | None = None, rules: Rules | None = None) -> None:
+        self.keys = keys
+        self.bank = bank
+        self.rules = rules or Rules()
+
+    def start(self, transaction: Transaction) -> None:
+        """Once, when the backend starts: what was being reserved when it ended is not known."""
+        with transaction() as database:
+            for load in loads.owed(database, (State.RESERVING,)):
+                loads.go(database, load, Cue.NO_ANSWER)
+        self.carry_out(transaction, "")
+
+    def ask(self, transaction: Transaction, ask: Ask, now: str) -> Answer:
+        """Answer a counter. Raises loads.Conflict."""
+        if ask.load.terminal != ask.terminal.zfill(12):  # what the card signs is who asks
+            return Answer("refused", why="not_enrolled")
+        if why := unfit(ask.load):
+            return Answer("refused", why=f"bad_question: {why}")
+        with transaction() as database:
+            enrolled = database.table("stream").count_where("terminal = ? and epoch = ?", (ask.terminal, ask.epoch))
+            if not enrolled:
+                return Answer("refused", why="not_enrolled")
+            known = loads.find(database, ask.load.operation)
+            load = loads.begin(database, self.keys, self.rules, ask, now)
+        is_new = known is None or known["state"] == State.HELD.value
+        if is_new and load["state"] == State.RESERVING.value:
+            load = self._reserve(transaction, load, now)
+        self.carry_out(transaction, now)
+        with transaction() as database:
+            return loads.answer(loads.find(database, load["operation"]) or load)
+
+    def refunds(self, transaction: Transaction, card: str) -> list[Due]:
+        """What may be given back to a card now."""
+        with transaction() as database:
+            return refunds.due(database, card)
+
+    def carry_out(self, transaction: Transaction, now: str) -> None:
+        """Tell and ask the bank what is owed; what it does not answer stays owed."""
+        with transaction() as database:
+            waiting = loads.owed(database)
+        for load in waiting:
+            self._say(transaction, load, now)
+
+    def _reserve(self, transaction: Transaction, load: dict[str, Any], now: str) -> dict[str, Any]:
+        try:
+            if self.bank is None:
+                raise BankRefuses("no_bank")
+            self.bank.reserve(load["operation"], load["card"], load["amount_fen"])
+        except BankRefuses as no:
+            return self._go(transaction, load, Cue.DECLINED, str(no))
+        except BankSilent:
+            return self._go(transaction, load, Cue.NO_ANSWER)
+        with transaction() as database:
+            return loads.grant(database, self.keys, load, now)
+
+    def _say(self, transaction: Transaction, load: dict[str, Any], now: str) -> None:
+        """One word that is owed about one load."""
+        state, bank = State(load["state"]), self.bank if load["source"] == "account" else None
+        operation = load["operation"]
+        try:
+            if state is State.CAPTURING:
+                if bank is not None:
+                    bank.capture(operation)
+                self._go(transaction, load, Cue.TAKEN)
+            elif state is State.RELEASING:
+                if bank is not None:
+                    bank.release(operation)
+                self._go(transaction, load, Cue.GIVEN_BACK)
+            elif bank is not None and bank.standing(operation) is Standing.RESERVED and now:
+                with transaction() as database:
+                    loads.grant(database, self.keys, load, now)
+            elif now:
+                self._go(transaction, load, Cue.NOTHING_THERE, "bank_silent")
+        except BankSilent:
+            self._go(transaction, load, Cue.NO_ANSWER)
+
+    def _go(self, transaction: Transaction, load: dict[str, Any], cue: Cue, why: str = "") -> dict[str, Any]:
+        with transaction() as database:
+            return loads.go(database, load, cue, **({"why": why} if why else {}))

@@ -1,0 +1,1 @@
+"""A till: a market's sales, a library's fees, top-ups. One card at a time, one deal at a time."""

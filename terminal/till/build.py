@@ -1,0 +1,107 @@
+"""A whole till from its configuration; it alone names what the till is plugged to."""
+
+import logging
+import time
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from config.errors import ConfigError
+from config.model import Configuration
+from sync.errors import JournalError
+from sync.events import Alarm
+from sync.journal import Journal
+from sync.link import Link
+from sync.worker import Worker
+from terminal import box, identity
+from terminal.chips import Chips
+from terminal.desk import Desk
+from terminal.drivers.clock import SystemClock
+from terminal.till.counter import Parts, Till
+from terminal.till.issuer import Backend
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 5.0
+DRAIN_SECONDS, DRAIN_STEP_SECONDS = 10.0, 0.05
+BOTH = "market.stall"
+
+
+class Built(NamedTuple):
+    """A till with what runs beside it. `worker` None: no backend is configured."""
+
+    till: Till
+    journal: Journal
+    chips: Chips
+    worker: Worker | None
+
+    def drain(self) -> bool:
+        """Wait until the backend has every row, for a while; false when it has not."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.worker is not None and self.journal.unsent().rows and time.monotonic() < deadline:
+            self.worker.wake()
+            time.sleep(DRAIN_STEP_SECONDS)
+        return not self.journal.unsent().rows
+
+    def close(self) -> None:
+        """Stop sending, give readers and journal back."""
+        if self.worker is not None:
+            self.worker.stop(STOP_SECONDS)
+        self.chips.close()
+        self.journal.close()
+
+
+def build(configuration: Configuration) -> Built:
+    """Build the till. Raises ConfigError, BadProfile, JournalError: each says what to do."""
+    if not (configuration.market.stall or configuration.topup.place or configuration.library.branch):
+        zh, en = "本机不是收银台或充值台", "this device is no till"
+        raise ConfigError(BOTH, zh, en, "填写 [market] stall 或 [topup] place", "set [market] stall or [topup] place")
+    data = Path(configuration.terminal.data)
+    profiles = box.load_profiles(configuration.cards.profiles)
+    pack, hot_list = box.load_tables(configuration)
+    credential = identity.credentials(configuration)
+    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
+    clock = SystemClock()
+    journal = Journal.open(data / box.JOURNAL, whose, clock.boot_id)
+    last = journal.row(journal.last_seq)
+    clock = SystemClock(datetime.fromisoformat(last.at) if last else None)
+    journal.mark_signalled(journal.last_seq)  # a till's clerk asks for the outcome, nobody has it shown again
+
+    def alarm(what: str, detail: str) -> None:
+        try:
+            journal.keep(Alarm(what, detail[:200]), *clock.read().stamp())
+        except JournalError as trouble:
+            log.error("the alarm %s could not be recorded: %s", what, trouble)
+
+    worker = issuer = None
+    if address := configuration.sync.backend:
+        link = Link(address, credential=credential)
+        renew = partial(identity.renewed, credential)
+        worker = Worker(journal, link, lambda versions: None, alarm, renew=renew)
+        issuer = Backend(Link(address, credential=credential), whose.terminal, whose.epoch)
+    desk = Desk(journal, configuration, hot_list.value, clock.read())
+    chips = Chips(
+        desk,
+        profiles,
+        lambda: box.open_reader(configuration),
+        lambda: box.open_slot(configuration),
+        configuration.reader.poll_ms / 1000,
+        configuration.tap.away_ms / 1000,
+    )
+    parts = Parts(
+        market=configuration.market,
+        topup=configuration.topup,
+        terminal=configuration.terminal.number,
+        desk=desk,
+        chips=chips,
+        clock=clock,
+        profiles=profiles,
+        pack=pack.value,
+        issuer=issuer,
+        wake=worker.wake if worker else lambda: None,
+    )
+    till = Till(parts)
+    if worker is not None:
+        worker.start()
+    return Built(till, journal, chips, worker)
