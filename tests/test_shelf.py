@@ -18,7 +18,8 @@ from config.editions import Edition, State
 from config.errors import ConfigError
 from config.limits import EDITIONS_WAITING_MAX
 from config.shelf import Shelf
-from tests.test_store import Cut, error_of
+from tests.cuts import Cut, cut_at
+from tests.test_store import error_of
 
 TODAY = date(2026, 12, 1)
 DAY = timedelta(days=1)
@@ -189,20 +190,8 @@ def test_the_mark_changes_with_the_state_alone(kept: Shelf) -> None:
 def test_a_power_cut_at_any_step_of_a_switch_leaves_the_old_pack_or_the_new_one(
     kept: Shelf, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    left = [step]
-
-    def cutting(real: Callable[..., object]) -> Callable[..., object]:
-        def act(*given: object, **named: object) -> object:
-            if not left[0]:
-                raise Cut
-            left[0] -= 1
-            return real(*given, **named)
-
-        return act
-
     with monkeypatch.context() as cut:
-        for place, name in ((os, "fsync"), (durable, "sync_folder"), (Path, "replace"), (Path, "unlink")):
-            cut.setattr(place, name, cutting(getattr(place, name)))
+        cut_at(cut, step, ((os, "fsync"), (durable, "sync_folder"), (Path, "replace"), (Path, "unlink")))
         for act in (
             lambda: kept.load({"pack.toml": b"c"}, "c", TODAY),
             lambda: kept.change(lambda state: state.switched(state.find("c").edition)),

@@ -16,6 +16,7 @@ from config.errors import ConfigError
 from config.files import unzipped
 from config.lastgood import LastGood, with_last_good
 from config.store import load_configuration, load_hot_list, load_pack_files, sample
+from tests.cuts import Cut, cut_at
 
 LIST = b"20250101000001\r\n3140000000001234567800\r\n"
 
@@ -171,30 +172,14 @@ def test_a_copy_that_cannot_be_kept_is_told_and_the_input_is_in_force(tmp_path: 
     assert (loaded.value, loaded.alarm) == (b"1", "pack_not_kept")
 
 
-class Cut(Exception):
-    """The power fails."""
-
-
 @pytest.mark.parametrize("step", range(8))
 def test_a_power_cut_at_any_step_leaves_a_whole_copy(
     good: LastGood, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     good.keep("pack", {"a": b"1"})
     good.keep("pack", {"a": b"2"})
-    left = [step]
-
-    def cutting(real: Callable[..., object]) -> Callable[..., object]:
-        def act(*given: object, **named: object) -> object:
-            if not left[0]:
-                raise Cut
-            left[0] -= 1
-            return real(*given, **named)
-
-        return act
-
     steps = ((lastgood, "zipped"), (os, "fsync"), (lastgood, "sync_folder"), (Path, "replace"), (Path, "mkdir"))
-    for place, name in steps:
-        monkeypatch.setattr(place, name, cutting(getattr(place, name)))
+    cut_at(monkeypatch, step, steps)
     if step < 7:
         with pytest.raises(Cut):
             good.keep("pack", {"a": b"3"})

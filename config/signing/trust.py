@@ -145,7 +145,11 @@ class Trust:
         if not self._kept.exists():
             return {}
         raw = read_file(self._kept, TRUST_BYTES_MAX)
-        return unzipped(raw, str(self._kept), TRUST_BYTES_MAX, TRUST_BYTES_MAX)
+        try:
+            return unzipped(raw, str(self._kept), TRUST_BYTES_MAX, TRUST_BYTES_MAX)
+        except ConfigError as wrong:
+            zh_do, en_do = "用 smk pack trust --again 重新开始", "begin anew: smk pack trust --again"
+            raise ConfigError(wrong.place, wrong.zh, wrong.en, zh_do, en_do) from wrong
 
     def _keep(self, room: Path) -> None:
         found = (path for path in room.rglob("*.json") if path.is_file() and not path.is_symlink())

@@ -1,63 +1,12 @@
 """What the office signs is taken, whole and on its day; nothing else is."""
 
-import shutil
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import pytest
-
-from config.errors import ConfigError
 from config.model import Configuration
-from config.signing import keys
 from config.signing.fetch import fetcher
 from terminal import box, packs, signed
-from tests.offices import DAY, NOW, OfficeRoom, device
-
-DECEMBER = date(2026, 12, 1)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An office that has published a pack for December, and its stick."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "SCRYPT_LOG_N", 10)
-        room = OfficeRoom(tmp_path_factory.mktemp("office"))
-        room.publish("jiaxing-2026.12", DECEMBER)
-        room.stick()
-        yield room.folder
-
-
-@pytest.fixture
-def office(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfficeRoom:
-    """A copy of it, to be changed."""
-    monkeypatch.setattr(keys, "SCRYPT_LOG_N", 10)
-    shutil.copytree(made, tmp_path / "office")
-    room = object.__new__(OfficeRoom)
-    room.folder, room.repository, room.now = tmp_path / "office", tmp_path / "office" / "repo", NOW
-    return room
-
-
-@pytest.fixture
-def bus(office: OfficeRoom, tmp_path: Path) -> Configuration:
-    """A bus that trusts the office."""
-    configuration = device(tmp_path)
-    signed.trust_of(configuration).enrol(office.root)
-    return configuration
-
-
-def take(bus: Configuration, place: Path) -> dict[str, str]:
-    """Load it; what became of each version."""
-    return {one.offer.entry.version: one.planned.how for one in signed.load(bus, str(place), NOW).changes}
-
-
-def refusal(bus: Configuration, place: Path) -> str:
-    """Why it is not taken; neither the shelf nor what is in force has changed."""
-    before = packs.shelf_of(bus).state()
-    with pytest.raises(ConfigError) as refused:
-        signed.load(bus, str(place), NOW)
-    assert packs.shelf_of(bus).state() == before
-    return refused.value.text()
+from tests.signing.offices import DAY, DECEMBER, NOW, OfficeRoom, device, refusal, take
 
 
 def test_a_signed_pack_waits_for_its_day_and_tells_who_signed_it(office: OfficeRoom, bus: Configuration) -> None:

@@ -3,20 +3,23 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from securesystemslib.signer import SSlibKey
 
 from config.durable import zipped
+from config.errors import ConfigError
 from config.model import Configuration, Packs, Psam, Tariff, Terminal
-from config.signing import keys
 from config.signing.contents import CITY, KINDS, Entry, Kind
 from config.signing.keys import KeyRing, make_key
 from config.signing.office import Office
 from config.signing.stick import write_stick
+from terminal import packs, signed
 from tests.test_pack import pack_files
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 PASSPHRASE = "correct horse battery"
 DAY = timedelta(days=1)
+DECEMBER = date(2026, 12, 1)
 
 
 class OfficeRoom:
@@ -78,6 +81,15 @@ def device(folder: Path, operator: str = "bus", place: str = "") -> Configuratio
     )
 
 
-def quick_keys() -> None:
-    """Cheap passphrases: a guess need not cost a tenth of a second here."""
-    keys.SCRYPT_LOG_N = 10
+def take(bus: Configuration, place: Path | str, now: datetime = NOW) -> dict[str, str]:
+    """Load it; what became of each version."""
+    return {one.offer.entry.version: one.planned.how for one in signed.load(bus, str(place), now).changes}
+
+
+def refusal(bus: Configuration, place: Path | str, now: datetime = NOW) -> str:
+    """Why it is not taken; neither the shelf nor what is in force has changed."""
+    before = packs.shelf_of(bus).state()
+    with pytest.raises(ConfigError) as refused:
+        signed.load(bus, str(place), now)
+    assert packs.shelf_of(bus).state() == before
+    return refused.value.text()
