@@ -71,6 +71,24 @@ def write_list(path: Path, hot_list: HotList) -> None:
     _replace(path, sources, hot_list.ranges, hot_list.stamp)
 
 
+def install(path: Path, fresh: Path) -> None:
+    """Give the checked list in `fresh`, which lies on the same file system, the name; the one before it is kept.
+
+    Raises ConfigError: nothing has changed.
+    """
+    with telling(path.parent, "黑名单未能写入", "the hot list could not be written"):
+        _take_the_name(path, fresh)
+
+
+def roll_back(path: Path) -> None:
+    """The list before the present one again; done twice it is undone. Raises ConfigError."""
+    with telling(previous_of(path), "没有上一版可回退", "there is no list to go back to"):
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        os.link(previous_of(path), fresh)
+        _take_the_name(path, fresh)
+
+
 def apply(path: Path, delta_file: Path) -> HotList:
     """Change the list in `path` by a delta; the list before it is kept. Raises ConfigError: nothing has changed.
 
@@ -106,13 +124,17 @@ def _replace(
             zh, en = "结果与增量所述不符", "what comes out is not what the delta says: load a whole list"
             raise HotListFaults([Fault("sha256", zh, en)])
         os.fsync(file.fileno())  # the mapping is gone: what was written through it belongs to the file
-        if path.exists():
-            previous = path.with_name(f"{path.name}.old")
-            previous.unlink(missing_ok=True)
-            os.link(path, previous)
-            previous.replace(previous_of(path))
-        fresh.replace(path)
-        sync_folder(path.parent)
+        _take_the_name(path, fresh)
+
+
+def _take_the_name(path: Path, fresh: Path) -> None:
+    if path.exists():
+        previous = path.with_name(f"{path.name}.old")
+        previous.unlink(missing_ok=True)
+        os.link(path, previous)
+        previous.replace(previous_of(path))
+    fresh.replace(path)
+    sync_folder(path.parent)
 
 
 def _mapped(path: Path) -> memoryview:

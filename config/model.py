@@ -293,5 +293,8 @@ SECTIONS: dict[str, type[Any]] = {
 }
 """The tables of the file, in the order in which they are written."""
 
+SETTINGS = ("cards", "limits", "service", "face", "tap")
+"""The tables that signed settings may set, beside the roster: nothing about who the device is or whom it trusts."""
+
 ROSTER = "duty"
 """The array of tables that holds the roster: `[[duty]]`."""

@@ -12,7 +12,7 @@ from typing import Any
 from config.faults import Fault, Faults, shown
 from config.limits import CONFIGURATION_BYTES_MAX, CONFIGURATION_LINE_MAX, DUTIES_MAX
 from config.lines import key_lines
-from config.model import ROSTER, SECTIONS, Configuration, Duty
+from config.model import ROSTER, SECTIONS, SETTINGS, Configuration, Duty
 from config.rules import Rule
 
 
@@ -20,8 +20,41 @@ class ConfigFaults(Faults):
     """A configuration that was not accepted."""
 
 
-def parse(text: str) -> Configuration:
-    """Read a configuration (TOML 1.0). Raises ConfigFaults with all that is wrong, each with key, line and value."""
+def parse(text: str, settings: str = "") -> Configuration:
+    """Read a configuration (TOML 1.0), and `settings` over it, of the tables that these may set.
+
+    Raises ConfigFaults with all that is wrong, each with key, line and value.
+    """
+    document = _document(text)
+    over = _document(settings)
+    strange = [name for name in over if name not in (*SETTINGS, ROSTER)]
+    if strange:
+        zh, en = (
+            f"签名设置中不得有此表；可有：{'、'.join(SETTINGS)}",
+            f"not in settings, which have {', '.join(SETTINGS)}",
+        )
+        raise ConfigFaults([Fault(shown(name)[1:-1], zh, en) for name in strange])
+    reading = _Reading(key_lines(text))
+    sections = {
+        name: reading.table(name, kind, _over(document.get(name, {}), over.get(name, {})))
+        for name, kind in SECTIONS.items()
+    }
+    duties = reading.roster(over.get(ROSTER, document.get(ROSTER, [])))
+    reading.unknown("", document, [*SECTIONS, ROSTER])
+    if not reading.faults:
+        reading.together(sections, duties)
+    if reading.faults:
+        raise ConfigFaults(sorted(reading.faults, key=lambda fault: fault.line or 0))
+    return Configuration(**sections, duties=tuple(duties))
+
+
+def _over(table: object, over: object) -> object:
+    """A table with another over it, key by key; what is no table is told by whoever reads it."""
+    return {**table, **over} if isinstance(table, dict) and isinstance(over, dict) else over or table
+
+
+def _document(text: str) -> dict[str, Any]:
+    """The text's tables. Raises ConfigFaults."""
     if len(text) > CONFIGURATION_BYTES_MAX:
         most = CONFIGURATION_BYTES_MAX
         raise ConfigFaults([Fault("*", f"文件过大，至多 {most} 字节", f"too long: at most {most} bytes")])
@@ -31,19 +64,10 @@ def parse(text: str) -> Configuration:
             zh, en = f"行过长，至多 {most} 个字符", f"the line is too long: at most {most} characters"
             raise ConfigFaults([Fault("*", zh, en, number)])
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as wrong:
         zh, en = f"不是有效的 TOML：{wrong}", f"not valid TOML: {wrong}"
         raise ConfigFaults([Fault("*", zh, en, _line_said(str(wrong)))]) from wrong
-    reading = _Reading(key_lines(text))
-    sections = {name: reading.table(name, kind, document.get(name, {})) for name, kind in SECTIONS.items()}
-    duties = reading.roster(document.get(ROSTER, []))
-    reading.unknown("", document, [*SECTIONS, ROSTER])
-    if not reading.faults:
-        reading.together(sections, duties)
-    if reading.faults:
-        raise ConfigFaults(sorted(reading.faults, key=lambda fault: fault.line or 0))
-    return Configuration(**sections, duties=tuple(duties))
 
 
 def build(configuration: Configuration) -> str:

@@ -19,11 +19,15 @@ from config.lastgood import LastGood, Loaded, with_last_good
 from config.limits import CONFIGURATION_BYTES_MAX, HOT_LIST_BYTES_MAX, PACK_BYTES_MAX, PACK_FILE_BYTES_MAX
 from config.model import Configuration
 from config.parse import ConfigFaults, parse
+from config.shelf import Shelf
 
 T = TypeVar("T")
 
 BUILTIN = "builtin:"
 """Prefix of a pack that came with the program."""
+
+SETTINGS_FILE = "settings.toml"
+"""The one file of signed settings."""
 
 _BUILTIN_KEY = {"packs": "tariff.pack", "library": "library.rules", "policies": "policy"}
 _DEFAULTS = Path(__file__).parent / "defaults"
@@ -36,17 +40,27 @@ def sample() -> str:
 
 
 def load_configuration(path: Path, good: LastGood | None = None) -> Loaded[Configuration]:
-    """The configuration in `path` (TOML, UTF-8), its paths made absolute. Raises ConfigError."""
+    """The configuration in `path` (TOML, UTF-8), its paths made absolute, and the signed settings that hold over it.
+
+    Raises ConfigError.
+    """
     folder = path.absolute().parent
 
     def value(files: Mapping[str, bytes]) -> Configuration:
-        [raw] = files.values()
-        return _configuration(raw, folder)
+        return _configuration(files["terminal.toml"], folder, files.get(SETTINGS_FILE, b""))
 
     def read() -> dict[str, bytes]:
-        return {"terminal.toml": read_file(path, CONFIGURATION_BYTES_MAX)}
+        raw = read_file(path, CONFIGURATION_BYTES_MAX)
+        shelf = Shelf(kept_packs(_configuration(raw, folder), "settings"))
+        active = shelf.state().active
+        return {"terminal.toml": raw, **(shelf.files(active) if active else {})}
 
     return _loaded("configuration", str(path), good, read, value)
+
+
+def kept_packs(configuration: Configuration, kind: str) -> Path:
+    """Where a device keeps the signed packs of one kind."""
+    return Path(configuration.terminal.data) / "packs" / kind
 
 
 def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
@@ -62,6 +76,11 @@ def load_hot_list(path: Path, good: LastGood | None = None) -> Loaded[HotList]:
         return {path.name: read_file(path, HOT_LIST_BYTES_MAX)}
 
     return _loaded("hot_list", str(path), good, read, value)
+
+
+def is_dated(path: Path) -> bool:
+    """Whether the file's name bears the day of the list in it, as the issuer's do."""
+    return _DATED_LIST.fullmatch(path.name) is not None
 
 
 def load_pack_files(place: str, kind: str = "packs") -> dict[str, bytes]:
@@ -109,14 +128,17 @@ def _loaded(
         raise ConfigError.refused(place, wrong) from wrong
 
 
-def _configuration(raw: bytes, folder: Path) -> Configuration:
+def _configuration(raw: bytes, folder: Path, settings: bytes = b"") -> Configuration:
+    return _absolute(parse(text_of(raw), text_of(settings)), folder)
+
+
+def text_of(raw: bytes) -> str:
+    """The text of a configuration's bytes. Raises ConfigFaults."""
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as wrong:
         line = raw.count(b"\n", 0, wrong.start) + 1
         raise ConfigFaults([Fault("*", "不是 UTF-8 文本", "not UTF-8 text", line)]) from wrong
-    configuration = parse(text)
-    return _absolute(configuration, folder)
 
 
 def _absolute(configuration: Configuration, folder: Path) -> Configuration:

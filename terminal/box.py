@@ -1,7 +1,7 @@
 """The composition root: a whole device from its configuration. It alone names concrete drivers."""
 
 import logging
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from apdu.profile import Profile, parse_profiles
+from apdu.profile import BadProfile, Profile, parse_profiles
 from apdu.social import profile as social
 from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded
@@ -32,7 +32,7 @@ from terminal.faces.fan import Fan
 from terminal.faces.table import load_signals
 from terminal.loop import Device, Plugs, Tables
 from terminal.mode import Mode
-from terminal.packs import Turn, load_pack
+from terminal.packs import Turn, load_pack, shelf_of
 from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
 from terminal.signal import Signals
 from terminal.tap import Outcome
@@ -101,7 +101,7 @@ def build(
     """
     data = Path(configuration.terminal.data)
     pack, hot_list = load_tables(configuration)
-    profiles = load_profiles(configuration.cards.profiles)
+    profiles = profiles_of(configuration)
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     clock = SystemClock()
@@ -191,10 +191,27 @@ def _tell(alarm: Callable[[str, str], None], *given: Loaded[Any]) -> None:
             alarm(loaded.alarm, str(loaded.trouble))
 
 
-def load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
-    """The shipped card profiles of those names, in that order. Raises BadProfile."""
-    folder = files("apdu") / "profiles"
-    return parse_profiles([(folder / f"{name}.toml").read_text("utf-8") for name in names])
+def load_profiles(names: Sequence[str], over: Mapping[str, bytes] | None = None) -> tuple[Profile, ...]:
+    """The shipped card profiles of those names, in that order; `over` (NAME.toml to bytes) before them.
+
+    Raises BadProfile.
+    """
+    folder, given = files("apdu") / "profiles", over or {}
+    texts = [given.get(f"{name}.toml") or (folder / f"{name}.toml").read_bytes() for name in names]
+    try:
+        return parse_profiles([raw.decode("utf-8") for raw in texts])
+    except UnicodeDecodeError as wrong:
+        raise BadProfile(f"card profile is not UTF-8: {wrong}") from wrong
+
+
+def profiles_of(configuration: Configuration) -> tuple[Profile, ...]:
+    """The profiles of the cards that this device serves: the signed ones in force before the shipped.
+
+    Raises BadProfile, ConfigError.
+    """
+    shelf = shelf_of(configuration, "profiles")
+    active = shelf.state().active
+    return load_profiles(configuration.cards.profiles, shelf.files(active) if active else None)
 
 
 def load_chip_profiles(names: Sequence[str]) -> tuple[social.Profile, ...]:
@@ -208,7 +225,7 @@ def load_tables(configuration: Configuration, keep: bool = True) -> tuple[Loaded
     in for a damaged one. Raises ConfigError.
     """
     good = LastGood(Path(configuration.terminal.data) / "good") if keep else None
-    pack = load_pack(configuration, load_profiles(configuration.cards.profiles), good)
+    pack = load_pack(configuration, profiles_of(configuration), good)
     file = configuration.hot_list.file
     return pack, load_hot_list(Path(file), good) if file else Loaded(NO_HOT_LIST)
 

@@ -4,8 +4,9 @@ A pack that fails its checks never takes force: it is checked when it is loaded,
 """
 
 import logging
+import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from config.errors import ConfigError
 from config.lastgood import LastGood, Loaded, with_last_good
 from config.model import Configuration
 from config.shelf import Shelf
-from config.store import load_pack_files
+from config.store import kept_packs, load_pack_files
 from tariffs.faults import PackFaults
 from tariffs.pack import Pack, parse_pack
 from terminal import translate
@@ -23,9 +24,23 @@ from terminal import translate
 log = logging.getLogger(__name__)
 
 
-def shelf_of(configuration: Configuration) -> Shelf:
-    """Where this device keeps the tariff packs that a technician loaded."""
-    return Shelf(Path(configuration.terminal.data) / "packs" / "tariff")
+AT_A_START = ("settings", "profiles", "policy")
+"""Kinds of packs that take force when the device starts; tariffs do between two trips."""
+
+
+def shelf_of(configuration: Configuration, kind: str = "tariff") -> Shelf:
+    """Where this device keeps the packs of one kind that were loaded."""
+    return Shelf(kept_packs(configuration, kind))
+
+
+def take_due(configuration: Configuration, kinds: Iterable[str], today: date) -> None:
+    """Switch what is due, before anything is read: at a start nothing runs under the old. Raises ConfigError."""
+    for kind in kinds:
+        shelf = shelf_of(configuration, kind)
+        due = shelf.state().due(today)
+        if due is not None:
+            shelf.files(due)
+            shelf.change(lambda state, due=due: state.switched(due) if state.due(today) == due else state)  # type: ignore[misc]
 
 
 def parsed(files: Mapping[str, bytes], place: str) -> Pack:
@@ -103,7 +118,7 @@ def is_another(configuration: Configuration, version: str, files: Mapping[str, b
 
 
 class Turn:
-    """Sees that the shelf has changed or that an order's day has come, and takes the pack over. One for a device.
+    """Sees that shelf or hot list changed or that an order's day has come, and takes them over. One for a device.
 
     `reload` loads what is active and swaps it between two taps; `post` has a change made between two trips; `alarm`
     records what was not taken.
@@ -121,6 +136,8 @@ class Turn:
         self._profiles = profiles
         self._reload, self._post, self._alarm = reload, post, alarm
         self._seen: object = None
+        self._hot_list = Path(configuration.hot_list.file) if configuration.hot_list.file else None
+        self._listed = self._mark()
         self._thread = threading.Thread()
         try:
             self._active = self._shelf.state().active
@@ -130,7 +147,7 @@ class Turn:
 
     def look(self, today: date) -> None:
         """Called while nobody is in the field: costs a look at the disk; what there is to do is done in a thread."""
-        seen = self._shelf.mark(), today
+        seen = self._shelf.mark(), self._mark(), today
         if seen == self._seen or self._thread.is_alive():
             return
         self._seen = seen
@@ -141,8 +158,9 @@ class Turn:
         """Take over what changed. What cannot be taken leaves the old in force, with an alarm."""
         try:
             state = self._shelf.state()
-            if state.active != self._active:
-                self._active = state.active
+            listed = self._mark()
+            if state.active != self._active or listed != self._listed:
+                self._active, self._listed = state.active, listed
                 self._reload()
             due = state.due(today)
             if due is not None:
@@ -151,6 +169,16 @@ class Turn:
                 self._post(lambda: self._switch(due, pack, today))
         except ConfigError as trouble:
             self._tell(trouble)
+
+    def _mark(self) -> object:
+        """Equal to an earlier one when the hot list's file is still the same."""
+        if self._hot_list is None:
+            return None
+        try:
+            found = os.stat(self._hot_list)
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def _switch(self, edition: Edition, pack: Pack, today: date) -> Pack | None:
         """Between two trips. None when the order was withdrawn meanwhile, or cannot be written down as carried out."""

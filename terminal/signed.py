@@ -6,21 +6,22 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from apdu.profile import Profile
+from config import hotfile
 from config.errors import ConfigError
 from config.limits import PACK_ARCHIVE_BYTES_MAX
 from config.model import Configuration
-from config.signing.contents import CITY, EVERYWHERE, Kind
+from config.signing.contents import CITY, EVERYWHERE
 from config.signing.fetch import fetcher
 from config.signing.trust import Offer, Opened, Standing, Trust
-from config.store import pack_in_zip
+from config.store import is_dated, load_hot_list, pack_in_zip
 from config.timefloor import Believed, Floor, believed
-from terminal import box, packs, plan
+from terminal import packs, plan
 from terminal.drivers.clock import CHINA
+from terminal.kinds import SHELVED
 from terminal.plan import Planned
 
 
@@ -32,12 +33,16 @@ class Change(NamedTuple):
 
 
 class Stick(NamedTuple):
-    """What lies there for this device. `time`: which time was believed; `standing`: how far the signatures reach."""
+    """What lies there for this device. `time`: which time was believed; `standing`: how far the signatures reach.
+
+    `refused`: after a load, what was new and could not be taken, with the reason.
+    """
 
     place: str
     changes: tuple[Change, ...]
     standing: Standing
     time: Believed
+    refused: tuple[tuple[Change, ConfigError], ...] = ()
 
 
 def trust_of(configuration: Configuration) -> Trust:
@@ -64,17 +69,21 @@ def inspect(configuration: Configuration, place: str, now: datetime, clock_is_ri
 
 
 def load(configuration: Configuration, place: str, now: datetime, clock_is_right: bool | None = None) -> Stick:
-    """Take all that is new: checked, put on the shelf, ordered for its day. Gives what was taken and what was not.
+    """Take all that is new: checked, put on the shelf, ordered for its day. A bad one does not keep the others off.
 
-    The running device switches between two trips. Raises ConfigError: what was taken before it stays taken, whole.
+    The running device switches between two trips. Raises ConfigError when the signatures are not good: nothing is
+    taken.
     """
     with _opened(configuration, place, now, clock_is_right, keep=True) as (opened, time):
         changes = tuple(_planned(configuration, opened, time))
-        profiles = box.load_profiles(configuration.cards.profiles)
-        for offer, planned in changes:
-            if planned.how == "new":
-                _take_tariff(configuration, profiles, opened, offer, planned)
-        return Stick(place, changes, opened.standing, time)
+        refused = []
+        for change in changes:
+            try:
+                if change.planned.how == "new":
+                    _take(configuration, opened, change)
+            except ConfigError as trouble:
+                refused.append((change, trouble))
+        return Stick(place, changes, opened.standing, time, tuple(refused))
 
 
 @contextmanager
@@ -90,16 +99,37 @@ def _opened(
 
 
 def _planned(configuration: Configuration, opened: Opened, time: Believed) -> Iterator[Change]:
+    """In the order in which they are taken."""
     today = time.at.astimezone(CHINA).date()
-    for kind in ("tariff",):
+    for kind, shelved in SHELVED.items():
         offers = _of_kind(opened.offers, kind)
-        state = packs.shelf_of(configuration).state()
-        configured = packs.configured_version(configuration)
-        planned = plan.editions([offer.entry for offer in offers], state, configured, today)
-        yield from map(Change, offers, planned)
+        if not shelved.wanted(configuration):
+            yield from (Change(offer, Planned(offer.entry, "unwanted")) for offer in offers)
+            continue
+        state = packs.shelf_of(configuration, kind).state()
+        entries = [offer.entry for offer in offers]
+        yield from map(Change, offers, plan.editions(entries, state, shelved.configured(configuration), today))
+    yield from _hot_lists(configuration, opened, today)
 
 
-def _of_kind(offers: Sequence[Offer], kind: Kind) -> list[Offer]:
+def _hot_lists(configuration: Configuration, opened: Opened, today: date) -> Iterator[Change]:
+    offers = {offer.entry: offer for offer in opened.offers if offer.entry.kind in ("hotlist", "hotlist-delta")}
+    if not configuration.hot_list.file:
+        yield from (Change(offer, Planned(entry, "unwanted")) for entry, offer in offers.items())
+        return
+    for planned in plan.hot_lists(offers, listed(configuration), today):
+        yield Change(offers[planned.entry], planned)
+
+
+def listed(configuration: Configuration) -> str:
+    """The version of the hot list in force; "" while there is none that can be read."""
+    try:
+        return load_hot_list(Path(configuration.hot_list.file)).value.version
+    except ConfigError:
+        return ""
+
+
+def _of_kind(offers: Sequence[Offer], kind: str) -> list[Offer]:
     """Of one kind; the nearest authority first, which hides what a farther one gives the same version."""
     found: dict[str, Offer] = {}
     for offer in offers:
@@ -108,18 +138,47 @@ def _of_kind(offers: Sequence[Offer], kind: Kind) -> list[Offer]:
     return list(found.values())
 
 
-def _take_tariff(
-    configuration: Configuration, profiles: Sequence[Profile], opened: Opened, offer: Offer, planned: Planned
-) -> None:
+def _take(configuration: Configuration, opened: Opened, change: Change) -> None:
+    kind = change.offer.entry.kind
+    if kind in SHELVED:
+        _shelve(configuration, opened, change)
+    elif kind in ("hotlist", "hotlist-delta"):
+        _list(configuration, opened, change)
+
+
+def _shelve(configuration: Configuration, opened: Opened, change: Change) -> None:
+    offer, planned = change
+    entry = offer.entry
     files = pack_in_zip(opened.bytes_of(offer, PACK_ARCHIVE_BYTES_MAX), offer.path)
-    pack = packs.checked(files, offer.path, profiles)
-    if pack.version != offer.entry.version:
-        zh, en = f"内含版本 {pack.version}", f"it holds version {pack.version}, not the one that was signed"
-        raise ConfigError(offer.path, zh, en, "不要使用；报告办公室", "do not use it; tell the office")
-    if packs.is_another(configuration, pack.version, files):
-        raise packs.version_taken(pack.version)
-    shelf = packs.shelf_of(configuration)
-    shelf.load(files, pack.version, pack.in_force_from, offer.signature.text())
+    held = SHELVED[entry.kind].check(configuration, files, offer.path)
+    _same(offer, held.version or entry.version)
+    shelf = packs.shelf_of(configuration, entry.kind)
     assert planned.day is not None, "what is new has its day"
-    day = max(planned.day, pack.in_force_from)
-    shelf.change(lambda state: state.ordered(pack.version, day))
+    first = max(planned.day, held.first)
+    edition = shelf.load(files, entry.version, max(held.first, entry.in_force_from), offer.signature.text())
+    shelf.change(lambda state: state.ordered(edition.version, max(first, edition.in_force_from)))
+
+
+def _list(configuration: Configuration, opened: Opened, change: Change) -> None:
+    """Into a new file beside the one in use, which takes its name when it is whole and checked."""
+    path = Path(configuration.hot_list.file)
+    if is_dated(path):
+        zh, en = "配置的黑名单文件名带日期", "the configured file bears a day in its name; the next list has another"
+        raise ConfigError(str(path), zh, en, "改用 lists/hot.map 之类的名称", "name it lists/hot.map or the like")
+    fresh = path.with_name(f"{path.name}.signed")
+    try:
+        opened.fetch(change.offer, fresh)
+        if change.offer.entry.kind == "hotlist-delta":
+            _same(change.offer, hotfile.apply(path, fresh).version)
+        else:
+            _same(change.offer, load_hot_list(fresh).value.version)
+            hotfile.install(path, fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _same(offer: Offer, version: str) -> None:
+    """What is in the file is what was signed. Raises ConfigError."""
+    if version != offer.entry.version:
+        zh, en = f"内含版本 {version}", f"it holds version {version}, not the one that was signed"
+        raise ConfigError(offer.path, zh, en, "不要使用；报告办公室", "do not use it; tell the office")

@@ -30,13 +30,17 @@ Note = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]*\Z", max_le
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One file. `in_force_from`: the day from which the office wants it to hold. `note`: what changes, in words."""
+    """One file. `in_force_from`: the day from which the office wants it to hold. `note`: what changes, in words.
+
+    `before`: of a delta, the version that it leads from.
+    """
 
     kind: Kind
     version: Version
     in_force_from: date
     file: File
     note: Note = ""
+    before: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class Contents(msgspec.Struct, frozen=True):

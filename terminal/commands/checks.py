@@ -18,7 +18,7 @@ def check(configuration: str, as_json: bool) -> None:
 
     loaded = load_configuration(Path(configuration)).value
     pack_, hot_list = box.load_tables(loaded, keep=False)
-    profiles_ = box.load_profiles(loaded.cards.profiles)
+    profiles_ = box.profiles_of(loaded)
     shown = {
         "terminal": loaded.terminal.number,
         "pack": pack_.value.version,
@@ -34,7 +34,7 @@ def check(configuration: str, as_json: bool) -> None:
     if loaded.hospital.reader:
         from terminal.hospital import build
 
-        policy = build.read_policy(loaded.hospital.policy)[0]
+        policy = build.read_policy(loaded)[0]
         chips = box.load_chip_profiles(loaded.hospital.chips)
         shown |= {
             "policy": f"{policy.version}{' 未核实 unverified' if policy.unverified else ''}",

@@ -79,7 +79,7 @@ def _wait_for_card(reader: ContactlessReader, loaded: Configuration, seconds: fl
 def _inspect(found: Card, wire: Recording, loaded: Configuration) -> dict[str, Any]:
     """What the profiles make of the card. Raises ApduError."""
     wires = {Slot.CARD: wire}
-    purse: Purse | None = run_script(select(box.load_profiles(loaded.cards.profiles)), wires, lambda draft: None)
+    purse: Purse | None = run_script(select(box.profiles_of(loaded)), wires, lambda draft: None)
     if purse is None:
         fail(f"无可用钱包应用 · no purse that the profiles know ({found.medium.value})")
     if not purse.locked:
@@ -106,7 +106,7 @@ def psam(configuration: str, as_json: bool) -> None:
     loaded = load_configuration(Path(configuration)).value
     slot = box.open_slot(loaded)
     try:
-        script = open_psam(box.load_profiles(loaded.cards.profiles))
+        script = open_psam(box.profiles_of(loaded))
         opened = run_script(script, {Slot.PSAM: slot.wire}, lambda draft: None)
         indexes = {df.hex().upper(): index for df, index in opened.key_index.items()}
         shown = {"reader": slot.name, "number": opened.number, "key_index": indexes}

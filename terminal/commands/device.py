@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from config.errors import ConfigError
 from config.lastgood import LastGood
 from config.model import Configuration
 from config.store import load_configuration
@@ -44,6 +45,7 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
     level = logging.ERROR if quiet else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     file = Path(configuration)
+    _take_what_is_due(file)
     loaded = load_configuration(file, LastGood(kept_copies(file)))
     if loaded.alarm:
         log = logging.getLogger(__name__)
@@ -66,6 +68,17 @@ def run(configuration: str, plain: bool, seconds: float | None, quiet: bool) -> 
     finally:
         (data / PID).unlink(missing_ok=True)
         built.close()
+
+
+def _take_what_is_due(file: Path) -> None:
+    """Signed settings and profiles take force at a start. What cannot be taken leaves the old in force."""
+    from terminal.drivers.clock import SystemClock
+    from terminal.packs import AT_A_START, take_due
+
+    try:
+        take_due(load_configuration(file).value, AT_A_START, SystemClock().read().at.date())
+    except ConfigError as trouble:
+        logging.getLogger(__name__).error("%s", trouble)
 
 
 def kept_copies(file: Path) -> Path:

@@ -77,10 +77,27 @@ def delta(before: Path, after: Path, out: Path) -> None:
 @as_json
 @speaking
 def apply(file: Path, delta: Path, as_json: bool) -> None:
-    """Change the mapped list FILE by DELTA; the one before is kept as FILE.previous. A device takes it at kill -HUP."""
+    """Change the mapped list FILE by DELTA; the one before is kept as FILE.previous.
+
+    A running device takes it between two taps.
+    """
     from config import hotfile
 
     _told(hotfile.apply(file, delta), as_json)
+
+
+@hotlist.command("rollback")
+@click.argument("file", type=existing)
+@as_json
+@speaking
+def rollback(file: Path, as_json: bool) -> None:
+    """The list before the present one again; done twice it is undone. A running device takes it between two taps."""
+    from config import hotfile
+    from config.store import load_hot_list
+
+    load_hot_list(hotfile.previous_of(file))
+    hotfile.roll_back(file)
+    _told(load_hot_list(file).value, as_json)
 
 
 def _told(found: HotList, as_json: bool) -> None:

@@ -40,7 +40,7 @@ def publish(
 
     found = offered(kind, place, version, office.now().date())
     first = max(day.date(), found.in_force_from) if day else found.in_force_from
-    entry = Entry(kind, found.version, first, f"{found.version}{found.suffix}", note)
+    entry = Entry(kind, found.version, first, f"{found.version}{found.suffix}", note, found.before)
     made = office.opened(repository, folders, office.asker(passphrase_file))
     role = made.publish(operator, where, entry, found.raw)
     click.echo(f"已签名 · signed by {role}: {operator}/{where}/{kind} {entry.version}, 自 · from {first}")

@@ -172,7 +172,7 @@ def _psam(configuration: Configuration) -> str:
 
     slot = box.open_slot(configuration)
     try:
-        profiles = box.load_profiles(configuration.cards.profiles)
+        profiles = box.profiles_of(configuration)
         psam = run(open_psam(profiles), {Slot.PSAM: slot.wire}, lambda draft: None)
         return f"{psam.number}, {slot.name}"
     finally:

@@ -22,6 +22,7 @@ HOW = {
     "in force": "生效中 · in force",
     "previous": "上一版，不自动启用 · the previous one, not taken by itself",
     "overtaken": "已被更新的取代 · overtaken by a newer one",
+    "unwanted": "本机不用 · not for this device",
 }
 KINDS = {
     "tariff": "票价包 · tariff",
@@ -87,16 +88,33 @@ def load(configuration: str, place: str | None, clock_is_right: bool | None) -> 
     found = _asking(lambda answered: signed.load(device, at, now(), answered), clock_is_right)
     for line in _lines(found):
         click.echo(line)
-    taken = [change for change in found.changes if change.planned.how == "new"]
-    if not taken:
+    left = [change for change, _ in found.refused]
+    taken = [change for change in found.changes if change.planned.how == "new" and change not in left]
+    if not taken and not left:
         click.echo("没有新内容 · nothing new here")
     for change in taken:
-        entry, planned = change.offer.entry, change.planned
-        click.echo(
-            f"已装入 · loaded: {entry.kind} {entry.version}; 自 {planned.day} 起，于两趟之间生效 · takes force from "
-            f"{planned.day} on, between two trips"
-        )
-        click.echo(f"撤回 · undo: smk pack drop {configuration} {entry.version}")
+        for line in _taken(device, configuration, change):
+            click.echo(line)
+    if left:
+        fail("\n".join(f"{trouble.text('zh')}\n{trouble.text('en')}" for _, trouble in found.refused))
+
+
+def _taken(device: "Configuration", configuration: str, change: "Change") -> list[str]:
+    """What was taken, when it takes force, how it is undone."""
+    from terminal.kinds import SHELVED
+
+    entry, day = change.offer.entry, change.planned.day
+    if entry.kind not in SHELVED:
+        return [
+            f"已装入 · loaded: {entry.kind} {entry.version}; 下一次刷卡起 · from the next tap on",
+            f"撤回 · undo: smk hotlist rollback {device.hot_list.file}",
+        ]
+    zh, _, en = SHELVED[entry.kind].when.partition(" · ")
+    kind = "" if entry.kind == "tariff" else f" --kind {entry.kind}"
+    return [
+        f"已装入 · loaded: {entry.kind} {entry.version}; 自 {day} 起，{zh}生效 · takes force from {day} on, {en}",
+        f"撤回 · undo: smk pack drop {configuration} {entry.version}{kind}",
+    ]
 
 
 def is_signed(place: str) -> bool:

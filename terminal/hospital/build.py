@@ -22,6 +22,7 @@ from terminal.drivers.clock import SystemClock
 from terminal.hospital.centre import Centre
 from terminal.hospital.counter import Counter
 from terminal.hospital.lookup import Parts
+from terminal.packs import shelf_of, take_due
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ def build(configuration: Configuration) -> Built:
     """Build the counter. Raises ConfigError, BadProfile, JournalError, StoreTrouble: each says what to do."""
     hospital, data = configuration.hospital, Path(configuration.terminal.data)
     vault = read_vault(configuration)
-    policy, fingerprint = read_policy(hospital.policy)
+    take_due(configuration, ("policy",), SystemClock().read().at.date())
+    policy, fingerprint = read_policy(configuration)
     chips = box.load_chip_profiles(hospital.chips)
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
@@ -106,9 +108,14 @@ def read_vault(configuration: Configuration) -> Vault:
         raise ConfigError.refused(keys, wrong) from wrong
 
 
-def read_policy(place: str) -> tuple[Policy, str]:
-    """The policy at `place` and one hash over its files in the order of their names. Raises ConfigError."""
-    files = load_pack_files(place, "policies")
+def read_policy(configuration: Configuration) -> tuple[Policy, str]:
+    """The policy in force, the shelf's or the configured one, and one hash over its files in the order of their names.
+
+    Raises ConfigError.
+    """
+    shelf, place = shelf_of(configuration, "policy"), configuration.hospital.policy
+    active = shelf.state().active
+    files = shelf.files(active) if active else load_pack_files(place, "policies")
     total = sha256()
     for name in sorted(files):
         total.update(f"{name}\0{len(files[name])}\0".encode() + files[name])

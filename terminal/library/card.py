@@ -18,7 +18,7 @@ def contactless_number(configuration: Configuration) -> tuple[str, str] | None:
         while time.monotonic() < deadline:
             found = reader.poll()
             if found is not None:
-                profiles = box.load_profiles(configuration.cards.profiles)
+                profiles = box.profiles_of(configuration)
                 purse: Purse | None = run(select(profiles), {Slot.CARD: found.wire}, _hold_nothing)
                 return (purse.number, purse.profile.name) if purse and purse.number else None
             time.sleep(configuration.reader.poll_ms / 1000)

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from securesystemslib.signer import SSlibKey
 
 from config.durable import zipped
@@ -86,10 +85,13 @@ def take(bus: Configuration, place: Path | str, now: datetime = NOW) -> dict[str
     return {one.offer.entry.version: one.planned.how for one in signed.load(bus, str(place), now).changes}
 
 
-def refusal(bus: Configuration, place: Path | str, now: datetime = NOW) -> str:
-    """Why it is not taken; neither the shelf nor what is in force has changed."""
-    before = packs.shelf_of(bus).state()
-    with pytest.raises(ConfigError) as refused:
-        signed.load(bus, str(place), now)
-    assert packs.shelf_of(bus).state() == before
-    return refused.value.text()
+def refusal(bus: Configuration, place: Path | str, now: datetime = NOW, kind: str = "tariff") -> str:
+    """Why something on it is not taken; nothing waits on the shelf of its kind or is in force that did not before."""
+    before = packs.shelf_of(bus, kind).state()
+    try:
+        refused = [trouble for _, trouble in signed.load(bus, str(place), now).refused]
+    except ConfigError as trouble:
+        refused = [trouble]
+    assert refused, "all of it was taken"
+    assert packs.shelf_of(bus, kind).state() == before
+    return "\n".join(trouble.text() for trouble in refused)
