@@ -32,6 +32,8 @@ from sync.settling import operation
 
 CONFLICT = "other bytes under the same number"
 BROKEN = "the hash chain breaks"
+_is_card = re.compile("[0-9]{20}").fullmatch
+_is_moment = re.compile("[0-9]{14}").fullmatch
 
 
 class Stream(NamedTuple):
@@ -53,7 +55,7 @@ class Kept(NamedTuple):
     @property
     def kind(self) -> str:
         """The event's name; "" for a row that is not for the books."""
-        return "" if self.row is None else str(type(self.row.event).__struct_config__.tag)
+        return "" if self.row is None else kind_of(self.row)
 
 
 class Aside(NamedTuple):
@@ -72,6 +74,11 @@ class Judged(NamedTuple):
     kept: Sequence[Kept] = ()
     aside: Sequence[Aside] = ()
     other_history: bool = False
+
+
+def kind_of(row: Row) -> str:
+    """The name of the row's event."""
+    return str(type(row.event).__struct_config__.tag)
 
 
 def overlap(stream: Stream, batch: Batch) -> range:
@@ -123,11 +130,11 @@ def _out_of_range(row: Row) -> str | None:
     """What in a row no honest terminal writes and the books cannot hold; None when all is in range."""
     match row.event:
         case Held() as held:
-            money = held.amount, held.balance
-            if not re.fullmatch("[0-9]{20}", held.card, re.ASCII) or not re.fullmatch("[0-9]{14}", held.when, re.ASCII):
+            if not _is_card(held.card) or not _is_moment(held.when):
                 return "the debit has no card number or no time"
-            if not all(0 <= fen <= MONEY_MAX_FEN for fen in money) or not 0 <= held.counter <= COUNTER_MAX:
-                return f"the debit's numbers are out of range: {money}, counter {held.counter}"
+            is_money = 0 <= held.amount <= MONEY_MAX_FEN and 0 <= held.balance <= MONEY_MAX_FEN
+            if not is_money or not 0 <= held.counter <= COUNTER_MAX:
+                return f"a number is out of range: {held.amount}, {held.balance}, counter {held.counter}"
         case Done() | Void() | Grey() as outcome:
             if not 1 <= outcome.held < row.seq:
                 return f"the outcome names row {outcome.held}"
@@ -148,7 +155,7 @@ def _out_of_range(row: Row) -> str | None:
             if not 1 <= ended.held < row.seq:
                 return f"the outcome names row {ended.held}"
         case Locked() as locked:
-            if not re.fullmatch("[0-9]{20}", locked.card, re.ASCII):
+            if not _is_card(locked.card):
                 return "the lock has no card number"
         case _:
             pass

@@ -1,28 +1,39 @@
 """Taking batches into PostgreSQL: one transaction for as many as wait together, and no word before its commit.
 
-The rows of all batches go by COPY into the connection's own temporary table and from there into the partitions. The
-stream's row is locked, so two collectors never judge the same stream at once; locks are taken in the order of the keys.
+The stream's row is locked, so two collectors never judge the same stream at once; locks are taken in the order of the
+keys. What is judged new is new, so the rows of all batches go by one COPY right into the partitions. Only where hands
+in the database have put rows beyond what their stream says does COPY meet one that is there; then all go into the
+connection's own temporary table, and from there what is missing: half the speed, and nothing is lost.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from struct import Struct
+from typing import Any, NamedTuple
 
+from psycopg import Cursor
+from psycopg.errors import UniqueViolation
 from psycopg.rows import tuple_row
 
 from sync.backend.books import raise_alarm
 from sync.backend.database import TABLES
 from sync.backend.intake import Taken, quarantined, set_aside
-from sync.backend.judgement import BROKEN, CONFLICT, Aside, Judged, Stream, judge, overlap
+from sync.backend.judgement import BROKEN, CONFLICT, Aside, Judged, Kept, Stream, judge, kind_of, overlap
 from sync.backend.postgres.schema import Link
 from sync.backend.postgres.tables import PostgresDatabase
 from sync.batch import Batch
+from sync.record import HEAD_BYTES
 
 Key = tuple[str, int]
 _COLUMNS = "terminal, epoch, seq, kind, raw, head"
-_KINDS = ["text", "int8", "int8", "text", "bytea", "bytea"]
+_COPY = f"copy %s ({_COLUMNS}) from stdin (format binary)"
 _INSERT = "insert into fresh_row select incoming.*, current_date from incoming on conflict do nothing"
 _STRANGERS = """select terminal, epoch, seq from incoming join fresh_row using (terminal, epoch, seq)
     where incoming.raw != fresh_row.raw"""
+_BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, no extension
+_END = b"\xff\xff"
+_COUNT, _LENGTH = Struct("!h"), Struct("!i")  # of fields; of one
+_NUMBER, _NUMBER_LENGTH = Struct("!iq"), Struct("!iqi")  # a bigint with its length; and the next field's length
+_HEAD = _LENGTH.pack(HEAD_BYTES)
 _MEANT = "(select * from unnest(%s::text[], %s::bigint[]))"
 
 
@@ -73,18 +84,34 @@ def _judged(link: Link, stream: Stream | None, batch: Batch) -> Judged | None:
 
 def _store(link: Link, found: Iterable[Meant]) -> set[tuple[str, int, int]]:
     """Store the rows that are kept; those that lie there already with other bytes."""
-    copied = 0
+    copied = b"".join(binary_rows(batch, judged.kept) for batch, judged in found if judged is not None)
+    if not copied:
+        return set()
     with link.cursor(row_factory=tuple_row) as cursor:
-        with cursor.copy(f"copy incoming ({_COLUMNS}) from stdin (format binary)") as copy:
-            copy.set_types(_KINDS)
-            for batch, judged in found:
-                for kept in () if judged is None else judged.kept:
-                    copy.write_row((batch.terminal, batch.epoch, kept.seq, kept.kind, kept.raw, kept.head))
-                    copied += 1
-        if cursor.execute(_INSERT).rowcount == copied:
+        try:
+            with link.transaction():
+                _copy(cursor, "fresh_row", copied)
             return set()
-        # Rows beyond what their stream says: only hands in the database bring that about. Even so nothing is lost.
-        return set(cursor.execute(_STRANGERS).fetchall())
+        except UniqueViolation:
+            _copy(cursor, "incoming", copied)
+            cursor.execute(_INSERT)
+            return set(cursor.execute(_STRANGERS).fetchall())
+
+
+def _copy(cursor: Cursor[Any], table: str, rows: bytes) -> None:
+    with cursor.copy((_COPY % table).encode()) as copy:
+        copy.write(_BEGIN + rows + _END)
+
+
+def binary_rows(batch: Batch, kept: Sequence[Kept]) -> bytes:
+    """Rows as COPY takes them in binary. Source: PostgreSQL 15, COPY, "Binary Format"."""
+    terminal = batch.terminal.encode()
+    start = _COUNT.pack(6) + _LENGTH.pack(len(terminal)) + terminal + _NUMBER.pack(8, batch.epoch)
+    parts: list[bytes] = []
+    for seq, raw, head, row in kept:
+        kind = b"" if row is None else kind_of(row).encode()
+        parts += (start, _NUMBER_LENGTH.pack(8, seq, len(kind)), kind, _LENGTH.pack(len(raw)), raw, _HEAD, head)
+    return b"".join(parts)
 
 
 def _move(link: Link, found: Iterable[Meant], now: str) -> None:

@@ -40,7 +40,7 @@ def _statements(partitions: int) -> list[str]:
 
 def _rows(partitions: int) -> list[str]:
     columns, key = TABLES["row"]
-    fresh = _table("fresh_row", columns, key, "taken date not null")
+    fresh = _table("fresh_row", columns, key, "taken date not null default current_date")
     old = _table("old_row", columns, (*key, "taken"), "taken date not null") + " partition by range (taken)"
     if partitions:
         fresh += " partition by hash (terminal)"
