@@ -161,3 +161,17 @@ CERTIFICATE_DAYS = 90
 
 FORMER_INSTANCES = 8
 """Starts of a terminal that are remembered: a copy that alternates with it shows within two."""
+DAY_LINES_MAX = 400
+"""Closed days listed: a year's, and a month more."""
+
+XF_LINES_MAX = 100_000
+"""Lines of one XF file made here, 15 MB: a merchant's busier day goes into several."""
+
+DIFFERENCES_MAX = 1_000
+"""Refused lines listed, the latest first: what a person reads; the sums are over all."""
+
+ISSUER_ANSWER_BYTES_MAX = 32_000_000
+"""A refusal file of 150,000 lines; more in one day is a mistake."""
+
+ISSUER_FILE_BYTES_MAX = 16_000_000
+"""An XF file of XF_LINES_MAX lines of 151 characters."""

@@ -27,8 +27,7 @@ STANDING, RENEW = "Smk-Standing", "Smk-Renew"
 
 
 class HttpAnswer(NamedTuple):
-    """Status, the Retry-After header ("" for none) and at most ANSWER_BYTES_MAX bytes of body; `standing` "" where the
-    backend says none."""
+    """Status, the Retry-After header ("" for none) and the body; `standing` "" where the backend says none."""
 
     status: int
     retry_after: str
@@ -64,9 +63,11 @@ class Link:
         trust: ssl.SSLContext | None = None,
         token: str = "",
         credential: Callable[[], Credential | None] = lambda: None,
+        most: int = ANSWER_BYTES_MAX,
     ) -> None:
         """`address`: "https://host[:port][/path]"; `trust` in place of the system's roots; `token`: of the operator, ""
-        for a terminal, whose `credential` gives what it has, asked for with each message. Raises BadAddress.
+        for a terminal, whose `credential` gives what it has, asked for with each message; `most`: bytes of an answer.
+        Raises BadAddress.
         """
         try:
             parts = urlsplit(address)
@@ -80,6 +81,7 @@ class Link:
         self.address = address
         self._host, self._port, self._path = host, port, parts.path.rstrip("/")
         self._trust = (trust or ssl.create_default_context()) if parts.scheme == "https" else None
+        self._most = most
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._credential, self._version = credential, 0
         self._connection: http.client.HTTPConnection | None = None
@@ -129,10 +131,10 @@ class Link:
         deadline = time.monotonic() + ANSWER_SECONDS
         response = connection.getresponse()
         received = bytearray()
-        while part := response.read1(ANSWER_BYTES_MAX + 1 - len(received)):
+        while part := response.read1(self._most + 1 - len(received)):
             received += part
-            if len(received) > ANSWER_BYTES_MAX:
-                raise http.client.HTTPException(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
+            if len(received) > self._most:
+                raise http.client.HTTPException(f"an answer of more than {self._most} bytes")
             if time.monotonic() > deadline:
                 raise TimeoutError("the answer never ends")
         response.close()  # read1 leaves a finished response open, and the connection with it

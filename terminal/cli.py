@@ -32,6 +32,8 @@ COMMANDS = {
     "reconcile": "books:reconcile",
     "sync": "stick:sync",
     "backend": "books:backend",
+    "day": "days:day",
+    "issuer": "issuer:issuer",
     "city": "city:city",
     "authority": "authority:authority",
     "virtual": "virtual:virtual",

@@ -78,11 +78,12 @@ LINES = st.builds(
     psam=hexes(12),
     tac=hexes(8),
     grey=st.booleans(),
+    month=st.sampled_from(["", "000000000", "01100000A"]),
 )
 
 
 def test_every_field_stands_at_its_published_offset() -> None:
-    assert [field.name for field in XF_FIELDS] == list(OFFSETS) == list(XfLine._fields)
+    assert [field.name for field in XF_FIELDS] == list(OFFSETS) == list(XfLine._fields[:-1])
     text = build_xf_line(LINE)
     assert len(text) == XF_WIDTH == sum(width for _, width in OFFSETS.values())
     for name, (offset, width) in OFFSETS.items():
@@ -178,7 +179,7 @@ def test_the_lock_report_lists_its_cards_under_a_header() -> None:
 
 
 def test_a_lock_report_never_has_more_cards_than_its_header_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync.issuer_files.BLACK_LIST_CARDS_MAX", 2)
+    monkeypatch.setattr("sync.issuer_files.lists.BLACK_LIST_CARDS_MAX", 2)
     assert build_lock_report("20240506", [HELD.card] * 2).count("\r\n") == 3
     with pytest.raises(BadFile, match="3 cards"):
         build_lock_report("20240506", [HELD.card] * 3)

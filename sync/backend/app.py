@@ -21,6 +21,7 @@ from sync.backend.hospital import Hospital
 from sync.backend.keys import TacKeys
 from sync.backend.lender import Lender
 from sync.backend.load_desk import LoadDesk
+from sync.backend.office import office_routes
 from sync.backend.operator import Operator, problem, stick_routes
 from sync.backend.service import Backend, CannotEnrol, Service, Unavailable
 from sync.backend.store import Database
@@ -79,7 +80,7 @@ def app_over(
             Route("/v1/xf", endpoints.asks(report.consumption)),
             *Desk(backend, now, _json).routes(),
             *LoadDesk(backend, now, _json).routes(),
-            *(stick_routes(backend, operator) if operator is not None else ()),
+            *(() if operator is None else (*stick_routes(backend, operator), *office_routes(backend, operator, now))),
             *(guard.routes(gate) if gate is not None else ()),
         ],
         middleware=[Middleware(guard.Guard, gate=gate, operator=operator)] if gate is not None else [],

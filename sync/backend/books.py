@@ -24,7 +24,7 @@ def enter(database: Database, keys: TacKeys, row: Row, now: str) -> str | None:
     key = (row.terminal, row.epoch, row.seq)
     match row.event:
         case Held() as held:
-            _open_charge(database, key, held)
+            _open_charge(database, key, row.serial, held)
             try:
                 build_xf_line(xf_line(row.terminal, row.serial, held, "", False))
             except BadFile as wrong:
@@ -43,7 +43,7 @@ def enter(database: Database, keys: TacKeys, row: Row, now: str) -> str | None:
     return None
 
 
-def _open_charge(database: Database, key: Key, held: Held) -> None:
+def _open_charge(database: Database, key: Key, serial: int, held: Held) -> None:
     charge = {
         "terminal": key[0],
         "epoch": key[1],
@@ -59,6 +59,12 @@ def _open_charge(database: Database, key: Key, held: Held) -> None:
         "proven": 0,
         "ground": "",
         "paid_fen": 0,
+        "merchant": held.service.merchant,
+        "serial": serial,
+        "to_book": 1,
+        "booked_day": "",
+        "booked_fen": 0,
+        "file": "",
     }
     database.table("charge").insert(charge)
 
@@ -152,7 +158,8 @@ def _look_for_twins(database: Database, key: Key, charge: dict[str, Any], now: s
 
 
 def _change(database: Database, key: Key, **changes: Any) -> None:
-    database.table("charge").update(key, changes)
+    """Change a charge; the day's closing looks at it again."""
+    database.table("charge").update(key, {**changes, "to_book": 1})
 
 
 def settle_card(database: Database, card: str, now: str) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+OUTCOMES = ("confirmed", "refused", "adjusted", "adjusted_refused")
+"""What the issuer makes of delivered lines, in the order of its settlement file."""
+
 TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
     "terminal": ({"terminal": str, "epoch": int}, ("terminal",)),
     "stream": (
@@ -26,6 +29,8 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
     ),
     # One held debit. `said`: the terminal's last word; `state`: open, done, void or grey (a DONE with a wrong TAC is
     # grey); `proven`: its TAC verifies; `ground`: why a grey one is paid or not; `paid_fen`: what it comes to.
+    # `to_book`: never booked by a day's closing, or changed since; `booked_day` "" for never; `booked_fen`: as what.
+    # `file`: the XF file that delivered it, "" for none yet, "-" when it fits none.
     "charge": (
         {
             "terminal": str,
@@ -42,6 +47,12 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
             "proven": int,
             "ground": str,
             "paid_fen": int,
+            "merchant": str,
+            "serial": int,
+            "to_book": int,
+            "booked_day": str,
+            "booked_fen": int,
+            "file": str,
         },
         ("terminal", "epoch", "seq"),
     ),
@@ -59,6 +70,67 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
             "at": str,
         },
         ("terminal", "epoch", "seq"),
+    ),
+    # A closed day of a merchant, as it was printed (sync/backend/days.py), and later changes of what it booked.
+    "day": ({"merchant": str, "day": str, "at": str, "report": str}, ("merchant", "day")),
+    "rebooking": (
+        {"terminal": str, "epoch": int, "seq": int, "day": str, "merchant": str, "booked_day": str, "fen": int},
+        ("terminal", "epoch", "seq", "day"),
+    ),
+    # Files made for and taken from the issuer (sync/backend/issuer.py). `settled`: the day by its NS, "" for not yet.
+    "issuer_file": (
+        {
+            "name": str,
+            "kind": str,
+            "merchant": str,
+            "day": str,
+            "at": str,
+            "lines": int,
+            "fen": int,
+            "digest": str,
+            "settled": str,
+        },
+        ("name",),
+    ),
+    # One line of an XF file as it was delivered. `reason`: the issuer's last word, "" for no refusal; `reason_day`.
+    "delivered": (
+        {
+            "terminal": str,
+            "epoch": int,
+            "seq": int,
+            "file": str,
+            "serial": int,
+            "card": str,
+            "amount_fen": int,
+            "tac": str,
+            "grey": int,
+            "reason": str,
+            "reason_day": str,
+        },
+        ("terminal", "epoch", "seq"),
+    ),
+    # One line of a refusal file; `known` 0 when no line of ours fits it.
+    "refusal": (
+        {
+            "name": str,
+            "number": int,
+            "file": str,
+            "serial": int,
+            "terminal": str,
+            "card": str,
+            "merchant": str,
+            "amount_fen": int,
+            "reason": str,
+            "day": str,
+            "known": int,
+        },
+        ("name", "number"),
+    ),
+    # One line of a settlement, counts and fen as the issuer says.
+    "settlement": (
+        {"name": str, "merchant": str, "day": str}
+        | {f"{what}{unit}": int for what in OUTCOMES for unit in ("", "_fen")},
+        ("name", "merchant", "day"),
     ),
     "load": ({"card": str, "load_counter": int, "amount_fen": int, "at": str}, ("card", "load_counter")),
     # One load that a counter asks for (sync/loading.py). `body`: its held row's event; `mac2` and `made`: what was
@@ -135,6 +207,10 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
 
 INDEXES: list[tuple[str, list[str]]] = [
     ("charge", ["card", "counter"]),
+    ("charge", ["merchant", "to_book"]),
+    ("charge", ["merchant", "file"]),
+    ("delivered", ["file", "serial"]),
+    ("refusal", ["file", "serial"]),
     ("topup", ["card", "day"]),
     ("topup", ["state"]),
     ("refund", ["card"]),
@@ -152,7 +228,10 @@ def open_database(path: Path) -> Database:
         connection.execute(f"PRAGMA {setting}")
     database = Database(connection, strict=True)
     for name, (columns, key) in TABLES.items():
-        database.table(name).create(columns, pk=key, not_null=columns, if_not_exists=True)
+        table = database.table(name)
+        table.create(columns, pk=key, not_null=columns, if_not_exists=True)
+        for column in columns.keys() - table.columns_dict.keys():  # a store of an earlier version
+            table.add_column(column, columns[column], not_null_default=columns[column]())
     for name, indexed in INDEXES:
         database.table(name).create_index(indexed, if_not_exists=True)
     return database

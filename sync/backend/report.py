@@ -9,7 +9,7 @@ from sync.limits import REPORT_ALARMS_MAX, REPORT_CARDS_MAX
 from sync.record import decode
 
 # A grey charge is told apart by what it came to; `unproven` ones were DONE for the terminal, with a wrong TAC.
-_OUTCOME = """case when state != 'grey' then state
+OUTCOME = """case when state != 'grey' then state
     when ground in ('own_tac', 'balance', 'counter') then 'grey_paid'
     when ground = 'pending' then 'grey_open' else 'grey_void' end"""
 OUTCOMES = ("done", "void", "open", "grey_open", "grey_paid", "grey_void")
@@ -17,7 +17,7 @@ OUTCOMES = ("done", "void", "open", "grey_open", "grey_paid", "grey_void")
 
 def report(database: Database) -> dict[str, Any]:
     """Counts and sums (fen) by outcome, in total and for each card; rows, quarantine, alarms."""
-    columns = f"{_OUTCOME} as outcome, count(*) as count, sum(amount_fen) as fen, sum(paid_fen) as paid_fen"
+    columns = f"{OUTCOME} as outcome, count(*) as count, sum(amount_fen) as fen, sum(paid_fen) as paid_fen"
     totals = {outcome: {"count": 0, "fen": 0, "paid_fen": 0} for outcome in OUTCOMES}
     for line in database.query(f"select {columns} from charge group by outcome"):
         totals[line.pop("outcome")] = line

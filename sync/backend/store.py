@@ -62,3 +62,7 @@ class Database(Protocol):
     def query(self, sql: str, arguments: Sequence[Any] = ..., /) -> Iterator[Record]:
         """What a SELECT finds."""
         ...
+
+    def execute(self, sql: str, arguments: Sequence[Any] = ..., /) -> object:
+        """Change many records at once."""
+        ...

@@ -1,6 +1,8 @@
 """Commands of the back office at a running backend: `smk backend import`, `smk backend stick-key`."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +15,8 @@ data = click.option(
     help="The backend's directory: its operator.token opens the door.",
 )
 at = click.option("--backend", "address", default="http://127.0.0.1:8330", show_default=True, help="The backend.")
+
+merchant_option = click.option("--merchant", required=True, help="The merchant's code, 15 digits.")
 
 
 @click.command("import")
@@ -69,6 +73,31 @@ def stick_key(data: Path) -> None:
     from sync.backend.operator import Operator
 
     click.echo(Operator(data).stick_key)
+
+
+def told(data: Path, address: str, question: str, of: Any) -> bytes:
+    """What the running backend answers its operator; `of` a question, or bytes as they are. Ends the command when it
+    refuses."""
+    from sync.limits import ISSUER_FILE_BYTES_MAX
+    from sync.link import Link
+
+    link = Link(address, token=operator_token(data), most=ISSUER_FILE_BYTES_MAX)
+    try:
+        got = link.post(f"/v1/operator/{question}", of if isinstance(of, bytes) else json.dumps(of).encode())
+    finally:
+        link.close()
+    if got.status == 200:
+        return got.body
+    try:
+        why = json.loads(got.body)["detail"]
+    except (ValueError, KeyError, TypeError):
+        why = got.body.decode("utf-8", "replace")[:300]
+    fail(f"后台拒绝 · the backend refuses (HTTP {got.status}): {why}")
+
+
+def asked(data: Path, address: str, question: str, of: Any) -> Any:
+    """The same, read as JSON."""
+    return json.loads(told(data, address, question, of))
 
 
 def operator_token(data: Path) -> str:

@@ -14,7 +14,6 @@ from config.errors import ConfigError
 from config.files import unzipped
 from config.shelf import Shelf
 from sync.backend.keys import BadKeys, KeyFile
-from sync.issuer_files import BadFile, build_xf, parse_black_list, parse_xf, xf_line
 from sync.vault import BadVault, Vault, new_key_file
 from tariffs.faults import PackFaults
 from tariffs.money import BadAmount, fen_from_text
@@ -26,7 +25,6 @@ from tests import memory
 from tests.fuzz.network import WHO
 from tests.fuzz.parser import Parser, text
 from tests.fuzz.shipped import CONFIGURATION, SIGNALS
-from tests.rows import HELD
 from tests.test_pack import pack_files
 
 FLAT = pack_files("jiaxing-flat")
@@ -87,17 +85,6 @@ def hot_deltas() -> list[bytes]:
     return [hotdelta.build_delta(before, after, bytes(32))]
 
 
-def consumption(raw: bytes) -> object:
-    """An XF file that is accepted is written and read back the same."""
-    found = parse_xf(text(raw))
-    try:
-        written = build_xf(found)
-    except BadFile:  # a card number that no card has is read, never delivered
-        return found
-    assert parse_xf(written) == found
-    return found
-
-
 def pack(raw: bytes) -> object:
     """The first byte chooses a table of the flat pack; the rest is what stands in it."""
     name, table = TABLES[raw[0] % len(TABLES)] if raw else TABLES[0], raw[1:]
@@ -133,13 +120,6 @@ PARSERS = (
     Parser("hot-list", hot_list, (HotListFaults,), lambda: [BLACK]),
     Parser("hot-map", hot_map, (HotListFaults,), hot_maps, 1_024),
     Parser("hot-delta", hotdelta.parse_delta, (HotListFaults,), hot_deltas),
-    Parser("black-list", lambda raw: parse_black_list(text(raw)), (BadFile,), lambda: [BLACK]),
-    Parser(
-        "consumption",
-        consumption,
-        (BadFile,),
-        lambda: [build_xf([xf_line("00330401", 1, HELD, "01020304", grey=False)]).encode()],
-    ),
     Parser("pack", pack, (PackFaults,), tables),
     Parser(
         "zip",

@@ -83,6 +83,10 @@ class PostgresDatabase:
         """What a SELECT finds."""
         return iter(_asked(self._link, sql, arguments))
 
+    def execute(self, sql: str, arguments: Sequence[Any] = (), /) -> object:
+        """Change many records at once."""
+        return self._link.execute(_translated(sql), tuple(arguments))
+
     def attempt(self) -> AbstractContextManager[object]:
         """What is done within is undone when it fails, and the transaction goes on."""
         return self._link.transaction()

@@ -1,0 +1,160 @@
+"""A merchant's day closes once; every debit is booked in one day; the days together come to the books, to the fen."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.backend.days import CannotClose, DayReport, Sum, booked_fen, close, closed, closed_days
+from sync.backend.service import Backend, Service
+from tests import memory
+from tests.rows import SERVICE, done, grey
+from tests.serving import KEYS, NOW, Terminal, tac_of
+from tests.stores import backend, store
+
+__all__ = ["backend", "store"]
+
+MERCHANT = SERVICE.merchant
+DAY, NEXT, LATER = "20240506", "20240507", "20240508"
+AFTER = "2024-05-09T04:00:00+08:00"
+
+
+def paid(terminal: Terminal, **changes: object) -> None:
+    event = terminal.debit(**changes)
+    terminal.add(done(len(terminal.rows), tac_of(event)))
+
+
+def closing_of(backend: Service, day: str, now: str = AFTER, early: bool = False) -> DayReport:
+    with backend.transaction() as database:
+        return close(database, MERCHANT, day, now, early)
+
+
+def outcomes(report: DayReport) -> dict[str, tuple[int, int]]:
+    return {part.name: (part.sum.count, part.sum.paid_fen) for part in report.outcomes}
+
+
+def test_a_day_is_closed_once_and_printed_again_as_it_was(backend: Service) -> None:
+    terminal = Terminal(backend)
+    paid(terminal, counter=17)
+    paid(terminal, counter=18, amount=200)
+    terminal.send()
+    report = closing_of(backend, DAY)
+    assert outcomes(report) == {"done": (2, 300)} and report.total_fen == 300 and report.before_fen == 0
+    with backend.transaction() as database:
+        assert closed(database, MERCHANT, DAY) == report and closed(database, MERCHANT, NEXT) is None
+        assert [day["day"] for day in closed_days(database, MERCHANT)] == [DAY]
+    with pytest.raises(CannotClose, match="closed already"):
+        closing_of(backend, DAY)
+
+
+def test_a_late_record_goes_into_the_next_day_with_its_own_date(backend: Service) -> None:
+    terminal = Terminal(backend)
+    paid(terminal, counter=17)
+    terminal.send()
+    closing_of(backend, DAY)
+    paid(terminal, counter=18, amount=300)
+    paid(terminal, counter=19, amount=50, when=f"{NEXT}080000")
+    terminal.send()
+    report = closing_of(backend, NEXT)
+    assert [(part.name, part.sum.paid_fen) for part in report.dates] == [(DAY, 300), (NEXT, 50)]
+    assert (report.before_fen, report.total_fen) == (100, 350)
+
+
+def test_a_record_of_a_later_day_waits_for_it(backend: Service) -> None:
+    terminal = Terminal(backend)
+    paid(terminal, counter=17)
+    paid(terminal, counter=18, when=f"{NEXT}000000")
+    terminal.send()
+    assert closing_of(backend, DAY).total_fen == 100
+    assert closing_of(backend, NEXT).total_fen == 100
+
+
+def test_a_debit_without_a_verdict_is_carried_over_and_booked_when_it_has_one(backend: Service) -> None:
+    terminal = Terminal(backend)
+    paid(terminal, counter=17, balance=5000)
+    terminal.debit(grey(0), counter=18, balance=4900, amount=150)
+    terminal.send()
+    report = closing_of(backend, DAY)
+    assert outcomes(report) == {"done": (1, 100)} and report.carried == Sum(1, 150, 0)
+    paid(terminal, counter=19, balance=4750, when=f"{NEXT}080000")
+    terminal.send()
+    report = closing_of(backend, NEXT)
+    assert outcomes(report) == {"done": (1, 100), "grey_paid": (1, 150)}
+    assert report.carried_in == Sum(1, 150, 0) and report.carried == Sum(0, 0, 0)
+
+
+def test_a_verdict_that_is_taken_back_is_an_adjustment(backend: Service) -> None:
+    front, rear = Terminal(backend), Terminal(backend, "00330402")
+    front.debit(grey(0), counter=18, balance=4900, amount=150)
+    paid(front, counter=19, balance=4750)
+    front.send()
+    assert closing_of(backend, DAY).total_fen == 250
+    paid(rear, counter=18, balance=4900, amount=150, when="20240506070000")  # the same counter, proven elsewhere
+    rear.send()
+    report = closing_of(backend, NEXT)
+    assert report.adjusted == Sum(1, 150, -150) and report.total_fen == 0
+    assert report.before_fen + report.total_fen == 250
+
+
+def test_what_may_still_be_missing_is_named(backend: Service) -> None:
+    terminal, other = Terminal(backend), Terminal(backend, "00330402")
+    paid(terminal, counter=17)
+    terminal.add_raw(b"no row")
+    terminal.send()
+    paid(other, counter=17, card="31400000000000000042", serial_factor="0000000000000042")
+    other.send()
+    backend.enrol("00330402")
+    report = closing_of(backend, DAY)
+    lines = {line.terminal: (line.silent, line.quarantined, line.lost) for line in report.terminals}
+    assert NOW[:10] == "2024-05-06"  # they were heard on the day, and nobody knows what they did after
+    assert lines == {"00330401": (True, 1, False), "00330402": (True, 0, True)}
+    assert report.alarms >= 1
+
+
+def test_an_unfinished_day_or_one_without_any_debit_is_not_closed(backend: Service) -> None:
+    with pytest.raises(CannotClose, match="no debit"):
+        closing_of(backend, DAY)
+    terminal = Terminal(backend)
+    paid(terminal, counter=17)
+    terminal.send()
+    with pytest.raises(CannotClose, match="--early"):
+        closing_of(backend, DAY, NOW)
+    assert closing_of(backend, DAY, NOW, early=True).total_fen == 100
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["done", "grey", "open", "close", "wrong_tac"]), st.integers(0, 500)), max_size=14
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_all_days_together_are_the_booked_debits_to_the_fen(steps: list[tuple[str, int]]) -> None:
+    with memory.folder() as folder, closing(Backend(Path(folder), KEYS, lambda: NOW)) as backend:
+        terminal = Terminal(backend)
+        balance, counter, day, sent, total = 90_000, 1, 6, 0, 0
+        for what, fen in steps:
+            if what == "close":
+                if len(terminal.rows) > sent:
+                    terminal.send(sent + 1)
+                    sent = len(terminal.rows)
+                if sent and day < 9:
+                    total += closing_of(backend, f"2024050{day}", "2024-05-10T04:00:00+08:00").total_fen
+                    day += 1
+                continue
+            at = f"2024050{min(day, 9)}0708{counter:02d}"
+            event = terminal.debit(counter=counter, balance=balance, amount=fen, when=at)
+            if what in ("done", "wrong_tac"):
+                terminal.add(done(len(terminal.rows), tac_of(event) if what == "done" else "00000000"))
+            elif what == "grey":
+                terminal.add(grey(len(terminal.rows)))
+            balance, counter = balance - fen, counter + 1
+        terminal.send(sent + 1) if len(terminal.rows) > sent else None
+        if terminal.rows and day <= 9:
+            total += closing_of(backend, "20240509", "2024-05-10T04:00:00+08:00").total_fen
+        with backend.transaction() as database:
+            assert booked_fen(database, MERCHANT) == total
+            query = "select coalesce(sum(paid_fen), 0) as fen from charge where booked_day <> ''"
+            assert next(database.query(query))["fen"] == total
