@@ -2,13 +2,20 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from terminal.commands.say import fail
+
+if TYPE_CHECKING:
+    from sync.backend.postgres.archive import Month
+    from sync.backend.postgres.schema import Link
 
 LINE = click.option("--database", "line", metavar="LINE", required=True, help="Such as postgresql:///city.")
 
@@ -52,8 +59,48 @@ def books(line: str, keys: Path, personal: Path | None, policy: Path | None, onc
         stop = threading.Event()
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda *_: stop.set())
+        plan.masters()
         click.echo("正在记账 · keeping the books")
         keep_books(plan, stop)
+
+
+@city.command(short_help="Move closed months away.")
+@LINE
+@click.option("--before", metavar="YYYY-MM", help="Move the rows that were taken before this month.")
+@click.option("--detach", metavar="YYYY-MM", help="Make a moved month a table of its own, to be dumped and dropped.")
+@click.option("--attach", metavar="YYYY-MM", help="Take it back.")
+def archive(line: str, before: str | None, detach: str | None, attach: str | None) -> None:
+    """Move rows of closed months into tables of their own; they stay readable until they are detached."""
+    if (before is not None) + (detach is not None) + (attach is not None) != 1:
+        fail("--before、--detach、--attach 任选其一 · name one of --before, --detach, --attach")
+    with _database():
+        import psycopg
+
+        from sync.backend.postgres import archive as months
+
+        with psycopg.connect(line) as link:
+            if detach is not None:
+                months.detach(link, months.Month.parse(detach))
+                click.echo(f"{detach} 已分离 · is detached: table {months.Month.parse(detach).table}")
+            elif attach is not None:
+                months.attach(link, months.Month.parse(attach))
+                click.echo(f"{attach} 已接回 · is attached again")
+            elif before is not None:
+                _archive(link, months.Month.parse(before))
+
+
+def _archive(link: "Link", before: "Month") -> None:
+    from sync.backend.postgres.archive import archive as moved_months
+
+    def told(month: "Month", done: int, of: int) -> None:
+        if sys.stderr.isatty() and (done % 50 == 0 or done == of):
+            click.echo(f"\r  {month}: {done}/{of} ", nl=done == of, err=True)
+
+    found = list(moved_months(link, before, date.today(), told))
+    for month, rows in found:
+        click.echo(f"{month}: {rows} 行移入 · rows moved into {month.table}")
+    if not found:
+        click.echo(f"{before} 之前没有可移的行 · no rows before {before}")
 
 
 @contextlib.contextmanager
