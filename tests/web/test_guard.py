@@ -9,7 +9,8 @@ from starlette.routing import Route
 from terminal.faces.web.page import Role
 from tests.web.served import Client, Served
 
-OPEN = {"/login", "/kiosk", "/", "/api/status", "/api/events", "/api/log_in", "/api/log_out", "/static/{name}"}
+OPEN = {"/login", "/kiosk", "/", "/static/{name}", "/api/status", "/api/events", "/api/log_in", "/api/log_out"}
+OPEN |= {"/api/openapi.json"}
 """What somebody who is not logged in may have."""
 
 

@@ -20,6 +20,7 @@ from terminal.faces.web.page import Act, House, Refused, Who
 log = logging.getLogger(__name__)
 
 DONE, REFUSED = 200, 422
+NO_ANSWER = msgspec.Raw(b"null")
 
 
 class Answer(NamedTuple):
@@ -40,7 +41,7 @@ class Told(msgspec.Struct, frozen=True):
     act: str
     at: str
     state: Literal["running", "done", "refused", "not_done", "unknown"]
-    answer: msgspec.Raw = msgspec.Raw(b"null")
+    answer: msgspec.Raw
 
 
 class Acting:
@@ -85,13 +86,13 @@ class Acting:
         if known is None or known.who != who.name:
             return None
         if known.status == BEGUN and running:
-            return Told(name, known.act, known.at, "running")
+            return Told(name, known.act, known.at, "running", NO_ANSWER)
         given = self._given(name, known)
         if given is not None:
             state: Literal["done", "refused"] = "done" if given.status == DONE else "refused"
             return Told(name, known.act, known.at, state, msgspec.Raw(given.body))
         recoverable = (act := self._acts.get(known.act)) is not None and act.recover is not None
-        return Told(name, known.act, known.at, "not_done" if recoverable else "unknown")
+        return Told(name, known.act, known.at, "not_done" if recoverable else "unknown", NO_ANSWER)
 
     def note(self, name: str, role: str, act: str, operation: str, outcome: str) -> None:
         """Leave a row of who did what. A disk that fails is said in the log: what was done is done."""

@@ -58,6 +58,7 @@ class Site:
             Route("/api/status", self._status),
             Route(STREAM, self._events),
             Route("/api/operations/{name}", self._operation),
+            Route("/api/openapi.json", self._described),
             *extra,
         ]
         for page in pages:
@@ -65,7 +66,8 @@ class Site:
                 routes.append(Route(f"/{page.name}", self._shown(page)))
             routes += [Route(f"/api/{ask.name}", self._asked(ask)) for ask in page.asks]
             routes += [Route(f"/api/{act.name}", self._acted(act), methods=["POST"]) for act in page.acts]
-        self.app = Starlette(routes=routes, exception_handlers={404: _nothing_here, ClientDisconnect: _gone})
+        wrong = {404: _nothing_here, ClientDisconnect: _gone, Exception: _broken}
+        self.app = Starlette(routes=routes, exception_handlers=wrong)
 
     def text(self, name: str, title: str, navigation: str = "", token: str = "", who: str = "") -> Response:
         """A page's text inside the frame."""
@@ -119,6 +121,9 @@ class Site:
     async def _status(self, _request: Request) -> Response:
         return answered(self._state())
 
+    async def _described(self, _request: Request) -> Response:
+        return Response(await run_in_threadpool(description_of, self.pages), media_type="application/json")
+
     async def _events(self, _request: Request) -> Response:
         return self._stream.listen(event("status", msgspec.json.encode(self._state())))
 
@@ -168,6 +173,13 @@ class Site:
         return endpoint
 
 
+def description_of(pages: Sequence[Page]) -> bytes:
+    """The API's description; made when somebody asks for it."""
+    from terminal.faces.web import openapi
+
+    return openapi.text(pages)
+
+
 async def decoded(request: Request, decoder: "msgspec.json.Decoder[T]") -> T:
     """The body. Raises TooLong, msgspec.DecodeError, UnicodeDecodeError, RecursionError."""
     received = bytearray()
@@ -195,6 +207,11 @@ def _log_in() -> Response:
 
 async def _nothing_here(_request: Request, _wrong: Exception | None) -> Response:
     return problem(404, "not_found", "没有此页", "there is nothing here")
+
+
+async def _broken(_request: Request, _wrong: Exception) -> Response:
+    """The server logs what it was."""
+    return problem(500, "broken", "程序出错，请查记录", "the program failed: look at the records before you try again")
 
 
 async def _gone(_request: Request, _wrong: Exception) -> Response:

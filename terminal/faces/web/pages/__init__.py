@@ -5,7 +5,7 @@ from importlib import import_module
 
 from terminal.faces.web.page import House, Page
 
-MODULES = ("kiosk",)
+MODULES = ("journal", "redress", "kiosk")
 """In the order of the navigation."""
 
 
