@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 from terminal.faces.web import openapi
+from terminal.faces.web.face import WebFace
 from terminal.faces.web.page import Role
 from terminal.mode import Mode
 from tests.bus import card
@@ -111,8 +112,6 @@ def test_more_pages_than_the_device_can_serve_are_told_so(served: Served) -> Non
 
 def test_another_terminal_on_the_same_port_is_waited_for(served: Served) -> None:
     """A port that somebody else holds is tried again, and taps go on meanwhile."""
-    from terminal.faces.web.face import WebFace
-
     late = WebFace(served.face.port)
     late.open(served.house)
     assert not late.ready.wait(0.3)

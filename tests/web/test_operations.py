@@ -4,9 +4,11 @@ import threading
 from typing import Any
 from uuid import uuid4
 
+import apsw
 import pytest
 
 from sync.events import AdjustAsked, ClerkAct
+from terminal.faces.web.operations import Operations
 from terminal.faces.web.page import Role
 from terminal.faces.web.pages.redress import Redress
 from tests.bus import card
@@ -156,10 +158,6 @@ def test_each_act_leaves_a_row_of_who_did_it(served: Served, clerk: Client, debi
 
 
 def test_a_full_disk_begins_nothing(served: Served, clerk: Client, debit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    import apsw
-
-    from terminal.faces.web.operations import Operations
-
     def full(*_: Any) -> None:
         raise apsw.FullError("full")
 

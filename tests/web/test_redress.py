@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sync.events import AdjustDropped, Adjusted
 from terminal.faces.web.page import Role
+from terminal.faces.web.pages import journal
 from tests.bus import Bus, card
 from tests.web.served import Answer, Client, Served
 
@@ -99,8 +101,6 @@ def test_a_bad_row_in_the_queue_hides_no_other(served: Served, people: People, d
     """A debit whose pack is gone, and one with an odd reason, are shown with what is known of them."""
     clerk, _ = people
     event = served.bus.held()[0]
-    from msgspec.structs import replace
-
     service = replace(event.service, pack="of-another-year")
     odd = replace(event, reason="of another program", service=service, card="31400000000000000099")
     seq = served.bus.journal.hold(odd, *served.bus.moment().stamp()).seq
@@ -111,8 +111,6 @@ def test_a_bad_row_in_the_queue_hides_no_other(served: Served, people: People, d
 
 
 def test_a_search_goes_on_where_it_ended(bus: Bus, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    from terminal.faces.web.pages import journal
-
     monkeypatch.setattr(journal, "SEARCH_ROWS_MAX", 2)
     for serial in range(5):
         served.tap(card(serial + 1))

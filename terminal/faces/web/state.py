@@ -32,7 +32,7 @@ class State(msgspec.Struct, frozen=True):
     hot_list_days: int | None
     at: str
     clock: str
-    hold_ms: int = int(SIGNAL_HOLD_S * 1000)
+    hold_ms: int
 
 
 def state(status: Status, moment: Moment) -> State:
@@ -56,6 +56,7 @@ def state(status: Status, moment: Moment) -> State:
         hot_list_days=_days(status.hot_list_since, moment),
         at=moment.at.isoformat(timespec="seconds"),
         clock=moment.trust.value,
+        hold_ms=int(SIGNAL_HOLD_S * 1000),
     )
 
 
