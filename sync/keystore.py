@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import parse_qsl, unquote
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -189,6 +190,14 @@ def read_key(text: bytes, place: str, passphrase: bytes | None = None) -> ec.Ell
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE.name:
         raise KeyTrouble(f"{place}: not a P-256 key")
     return key
+
+
+def certificate_of(raw: bytes) -> x509.Certificate:
+    """A certificate from DER or PEM that somebody else sent. Raises ValueError."""
+    try:
+        return x509.load_pem_x509_certificate(raw) if raw[:1] != b"\x30" else x509.load_der_x509_certificate(raw)
+    except x509.InvalidVersion as wrong:  # the one trouble of a parser here that is no ValueError
+        raise ValueError(str(wrong)) from wrong
 
 
 def write_new(path: Path, raw: bytes, mode: int) -> None:

@@ -36,6 +36,7 @@ COMMANDS = {
     "issuer": "issuer:issuer",
     "city": "city:city",
     "authority": "authority:authority",
+    "terminal": "standing:terminal",
     "virtual": "virtual:virtual",
     "demo": "virtual:demo",
     "demo-hospital": "virtual:demo_hospital",

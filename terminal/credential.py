@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from config.durable import replace_durably
 from sync.code import parts_of, pin_of
-from sync.keystore import CURVE, KeyTrouble, TokenKey, key_text, read_key, token_of
+from sync.keystore import CURVE, KeyTrouble, TokenKey, certificate_of, key_text, read_key, token_of
 from sync.link import Link
 from sync.proof import HEADER, prove
 from sync.session import Problem
@@ -109,7 +109,7 @@ class Credential:
         if not self.is_there:
             return
         try:
-            ended = x509.load_der_x509_certificate(certificate).not_valid_after_utc
+            ended = certificate_of(certificate).not_valid_after_utc
             began = self.certificate().not_valid_before_utc
         except (ValueError, KeyTrouble) as wrong:
             raise OSError(f"the backend's certificate cannot be checked: {wrong}") from wrong
@@ -154,7 +154,7 @@ class Credential:
             "in_token": self._token is not None,
         }
         answer = link.post(f"/v1/terminals/{self._terminal}/certificate", msgspec.json.encode(asked))
-        certificate = _certificate(answer.status, answer.body, held.key)
+        certificate = certificate_in(answer.status, answer.body, held.key)
         replace_durably(self._folder / CURRENT, _text(held.key) + certificate.public_bytes(Encoding.PEM), 0o600)
         (self._folder / NEXT).unlink(missing_ok=True)
         with self._lock:
@@ -209,13 +209,13 @@ def _trusting(root: Path) -> ssl.SSLContext:
     return made
 
 
-def _certificate(status: int, body: bytes, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def certificate_in(status: int, body: bytes, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     """The certificate in the backend's answer, which must be for `key`. Raises NotCertified."""
     try:
         if status != 200:
             raise NotCertified(msgspec.json.decode(body, type=Problem).detail)
         told = msgspec.json.decode(body, type=Certified)
-        certificate = x509.load_der_x509_certificate(b64decode(told.certificate, validate=True))
+        certificate = certificate_of(b64decode(told.certificate, validate=True))
         if certificate.public_key() != key.public_key():
             raise NotCertified("a certificate for another key")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as wrong:
@@ -233,7 +233,7 @@ def _root_of(address: str, pin: str) -> x509.Certificate:
     finally:
         link.close()
     try:
-        root = x509.load_pem_x509_certificate(answer.body)
+        root = certificate_of(answer.body)
     except ValueError as wrong:
         raise NotCertified(f"HTTP {answer.status}: this backend shows no authority") from wrong
     if pin_of(root.public_bytes(Encoding.DER)) != pin:

@@ -60,7 +60,7 @@ class City:
         return Link(self.address, credential=lambda: credential)
 
     @contextmanager
-    def serving(self, tls: bool = True) -> Iterator[Backend]:
+    def serving(self, tls: bool = True, port: int = 0) -> Iterator[Backend]:
         """Serve, over TLS or plain."""
         pair = self.folder / "collector.pem"
         pair.write_bytes(self.authority.collector("127.0.0.1", self.now))
@@ -69,7 +69,8 @@ class City:
         app = create_app(served_from, KEYS, lambda: self.now.isoformat(), operator=operator, gate=self.gate)
         door = Door(self.folder / "authority", self.folder / "unread", "unread", pair if tls else None)
         with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(("127.0.0.1", port))
             listening.listen()
             config = served(app, door, log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
             server = uvicorn.Server(config)

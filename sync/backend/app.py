@@ -87,6 +87,7 @@ def app_over(
     )
     if gate is not None:
         gate.told = backend.alarm
+        backend.custody = gate.custody
     app.state.backend = backend
     return app
 

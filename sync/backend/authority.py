@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sync.keystore import CURVE, KeyTrouble, key_text, read_key, write_new
+from sync.keystore import CURVE, KeyTrouble, certificate_of, key_text, read_key, write_new
 from sync.limits import CERTIFICATE_DAYS, REQUEST_BYTES_MAX
 
 ROOT, ROOT_KEY = "root.pem", "root.key"
@@ -55,7 +55,7 @@ class Authority:
         key = ec.generate_private_key(CURVE)
         subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = _builder(subject, subject, key.public_key(), now, ROOT_DAYS).add_extension(usage, True)
+        builder = certificate_builder(subject, subject, key.public_key(), now, ROOT_DAYS).add_extension(usage, True)
         root = builder.add_extension(x509.BasicConstraints(True, 0), True).sign(key, SHA256())
         encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
         try:
@@ -110,7 +110,7 @@ class Authority:
         serves = use is Use.COLLECTOR
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
         usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
-        builder = _builder(subject, self.root.subject, key, now, days).add_extension(usage, True)
+        builder = certificate_builder(subject, self.root.subject, key, now, days).add_extension(usage, True)
         builder = builder.add_extension(x509.BasicConstraints(False, None), True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), False)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -120,9 +120,10 @@ class Authority:
         return builder.sign(self._key, SHA256())
 
 
-def _builder(
+def certificate_builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, days: int
 ) -> x509.CertificateBuilder:
+    """A certificate from a little before `now` for `days`, not signed yet."""
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - EARLIER).not_valid_after(now + timedelta(days=days))
@@ -137,7 +138,7 @@ def read_request(raw: bytes) -> x509.CertificateSigningRequest:
         request = x509.load_der_x509_csr(raw)
         key = request.public_key()
         signed = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as wrong:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as wrong:
         raise BadRequest(f"not a certificate request: {wrong}") from wrong
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != CURVE.name:
         raise BadRequest("not a P-256 key")
@@ -149,7 +150,7 @@ def read_request(raw: bytes) -> x509.CertificateSigningRequest:
 def read_root(folder: Path) -> x509.Certificate:
     """The root's certificate. Raises BadAuthority."""
     try:
-        return x509.load_pem_x509_certificate((folder / ROOT).read_bytes())
+        return certificate_of((folder / ROOT).read_bytes())
     except (OSError, ValueError) as wrong:
         raise BadAuthority(f"{folder / ROOT}: {wrong}: smk authority init makes a root") from wrong
 

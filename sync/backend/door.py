@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uvicorn import Config
 
 from sync.backend.authority import ROOT, Authority
+from sync.backend.custody import Custody
 from sync.backend.gate import Gate
 from sync.backend.peer import PeerProtocol, context
 from sync.backend.registry import Registry
@@ -26,6 +27,10 @@ class Door(NamedTuple):
     def gate(self, now: Callable[[], str]) -> Gate:
         """The gate. Raises BadAuthority, OSError, the registry's errors."""
         return Gate(Authority.read(self.authority, self.passphrase_file), Registry(open_sql(self.registry)), now)
+
+    def custody(self) -> Custody:
+        """Who knows stolen devices. Raises the registry's errors."""
+        return Custody(Registry(open_sql(self.registry)))
 
     def tls(self, *_: object) -> ssl.SSLContext:
         """The collector's side of TLS, as uvicorn asks for it. Raises OSError."""

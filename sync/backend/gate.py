@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sync.backend.authority import Authority, BadRequest, read_request
-from sync.backend.registry import Met, Registry, fingerprint, serial_of
+from sync.backend.custody import Custody
+from sync.backend.registry import Met, Registry, Standing, fingerprint, serial_of
 from sync.proof import BadProof, read_proof, verify
 
 Told = Callable[[str, str, str], None]
@@ -46,6 +47,7 @@ class Gate:
     ) -> None:
         self.authority = authority
         self.registry = registry
+        self.custody = Custody(registry)
         self.told = told
         self._now = now
 
@@ -79,8 +81,11 @@ class Gate:
             raise Refused("not_enrolled", "a second device has this identity; this one is stopped", "stopped")
         if met.refused:
             raise Refused("not_enrolled", "the certificate was revoked: smk enrol --code")
-        if met.expired and path.rpartition("/")[2] not in ("batches", "certificate"):
+        asked, standing = path.rpartition("/")[2], Standing(met.standing)
+        if met.expired and asked not in ("batches", "certificate"):
             raise Refused("expired", "an expired certificate uploads and renews, and does nothing else")
+        if standing is not Standing.IN_SERVICE and asked != "batches":
+            raise Refused("out_of_service", f"the terminal is {standing.value}: it uploads, and does nothing else")
         return met
 
     def certify(self, terminal: str, asked: CertificateRequest, met: Met | None) -> bytes:
@@ -91,6 +96,9 @@ class Gate:
             raise Refused("bad_request", str(wrong), status=400) from wrong
         now = self.now()
         if met is None:
+            standing = self.registry.standing(terminal)[0]
+            if standing is not Standing.IN_SERVICE:
+                raise Refused("cannot_enrol", f"the terminal is {standing.value}: smk terminal return {terminal}")
             trouble = self.registry.use_code(terminal, asked.code, fingerprint(request), now)
             if trouble:
                 if self.registry.code_is_burnt(terminal):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sync.backend import hospital, loads, refunds
 from sync.backend.books import enter, raise_alarm, settle_card
+from sync.backend.custody import Custody
 from sync.backend.hospital import Hospital
 from sync.backend.judgement import BROKEN, Aside, Stream, judge, overlap
 from sync.backend.keys import TacKeys
@@ -22,17 +23,25 @@ class Taken(NamedTuple):
     quarantined: list[int]
 
 
-def take(database: Database, keys: TacKeys, batch: Batch, now: str, centre: Hospital | None = None) -> Taken | None:
+def take(
+    database: Database,
+    keys: TacKeys,
+    batch: Batch,
+    now: str,
+    centre: Hospital | None = None,
+    custody: Custody | None = None,
+) -> Taken | None:
     """Take what is new of `batch`, compare what is not; None when this epoch of the terminal is not enrolled.
 
-    Bills go into the books of `centre`. Runs inside the caller's transaction.
+    Bills go into the books of `centre`; `custody` knows stolen devices. Runs inside the caller's transaction.
     """
     key = (batch.terminal, batch.epoch)
     found = next(database.table("stream").rows_where("terminal = ? and epoch = ?", key), None)
     if found is None:
         return None
     stream = Stream(found["first_serial"], found["ack"], found["head"])
-    judged = judge(stream, batch, _known(database, batch, overlap(stream, batch)))
+    refusals = custody.refusals() if custody else None
+    judged = judge(stream, batch, _known(database, batch, overlap(stream, batch)), refusals)
     for aside in judged.aside:
         set_aside(database, batch, aside, now)
     if judged.other_history:
@@ -42,13 +51,20 @@ def take(database: Database, keys: TacKeys, batch: Batch, now: str, centre: Hosp
         for kept in judged.kept
     )
     database.table("row").insert_all(records)
-    enter_rows(database, keys, [kept.row for kept in judged.kept if kept.row is not None], now, centre)
+    enter_rows(database, keys, [kept.row for kept in judged.kept if kept.row is not None], now, centre, custody)
     changes = {"contact": now, "ack": judged.stream.ack, "head": judged.stream.head}
     database.table("stream").update(key, changes)
     return Taken(judged.stream.ack, quarantined(database, batch))
 
 
-def enter_rows(database: Database, keys: TacKeys, rows: Iterable[Row], now: str, centre: Hospital | None) -> None:
+def enter_rows(
+    database: Database,
+    keys: TacKeys,
+    rows: Iterable[Row],
+    now: str,
+    centre: Hospital | None,
+    custody: Custody | None = None,
+) -> None:
     """Enter the rows of one stream, in order, into the books, and settle the cards that they tell of."""
     rows = list(rows)
     for card in {card for row in rows if (card := enter(database, keys, row, now))}:
@@ -61,6 +77,9 @@ def enter_rows(database: Database, keys: TacKeys, rows: Iterable[Row], now: str,
     for row in rows:
         if isinstance(row.event, BillHeld | BillDone | BillVoid):
             hospital.enter(database, centre, row, now)
+        what, detail = custody.seen(row, now) if custody else ("", "")
+        if what:
+            raise_alarm(database, (row.terminal, row.epoch, row.seq), what, now, detail)
 
 
 def _known(database: Database, batch: Batch, numbers: range) -> dict[int, bytes]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from sync.backend.refusals import Refusals
 from sync.batch import Batch, heads
 from sync.events import (
     Adjusted,
@@ -88,8 +89,11 @@ def overlap(stream: Stream, batch: Batch) -> range:
     return range(batch.first, min(stream.ack, batch.last) + 1)
 
 
-def judge(stream: Stream, batch: Batch, known: Mapping[int, bytes]) -> Judged:
-    """Judge `batch` by the stream and the bytes of the rows in `overlap`, by number."""
+def judge(
+    stream: Stream, batch: Batch, known: Mapping[int, bytes], refusals: Refusals | None = None
+) -> Judged:
+    """Judge `batch` by the stream and the bytes of the rows in `overlap`, by number, and by what is refused of stolen
+    devices."""
     if batch.first > stream.ack + 1:
         return Judged(stream)
     found = heads(batch.prev_head, batch.rows)
@@ -105,6 +109,8 @@ def judge(stream: Stream, batch: Batch, known: Mapping[int, bytes]) -> Judged:
     kept = []
     for seq, raw, head in zip(range(first, batch.last + 1), rows, new_heads, strict=True):
         row = _readable(batch, seq, raw, stream.first_serial) if continues else BROKEN
+        if refusals is not None and not isinstance(row, str):
+            row = refusals.why(row) or row
         if isinstance(row, str):
             aside.append(Aside(seq, raw, row))
             kept.append(Kept(seq, raw, head, None))

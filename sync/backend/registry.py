@@ -187,7 +187,8 @@ class Registry:
         """A request that this certificate's key signed, from the running program `instance`."""
         standing = self.standing(kept.terminal)[0].value
         halfway = _midst(kept.not_before, kept.not_after)
-        met = Met("", _utc(now) >= halfway, _utc(now) > kept.not_after, standing)
+        may_renew = standing == Standing.IN_SERVICE.value
+        met = Met("", may_renew and _utc(now) >= halfway, _utc(now) > kept.not_after, standing)
         if kept.state in (State.SUPERSEDED.value, State.REVOKED.value):
             twin = kept.state == State.SUPERSEDED.value
             return met._replace(refused="stopped" if twin else "revoked", alarm="two_devices" if twin else "")

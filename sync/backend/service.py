@@ -10,6 +10,7 @@ from typing import Any
 from zlib import crc32
 
 from sync.backend.books import raise_alarm, settle_card
+from sync.backend.custody import Custody
 from sync.backend.database import open_database
 from sync.backend.hospital import Hospital
 from sync.backend.intake import Taken, take
@@ -42,6 +43,8 @@ class Service(ABC):
         self._versions = dict(versions or {})
         self.hospital = hospital
         self.lender: Lender | None = None
+        self.custody: Custody | None = None
+        """Who knows stolen devices; None without an authority."""
 
     def lend(self, lender: Lender) -> None:
         """From now on top-up counters are answered by `lender`."""
@@ -140,7 +143,7 @@ class Backend(Service):
         """See Service."""
         now = self._now()
         with self.transaction() as database:
-            taken = take(database, self._keys, batch, now, self.hospital)
+            taken = take(database, self._keys, batch, now, self.hospital, self.custody)
         self.carry_out()
         return self._answer(batch, taken, now)
 

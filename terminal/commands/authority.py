@@ -37,7 +37,8 @@ def _now() -> datetime:
     return datetime.now().astimezone()
 
 
-def _opened(place: str) -> "Registry":
+def opened(place: str) -> "Registry":
+    """The registry; ends the command when it cannot be opened."""
     import sqlite3
 
     from sync.backend.registry import Registry
@@ -49,7 +50,8 @@ def _opened(place: str) -> "Registry":
         fail(f"登记库打不开 · the registry cannot be opened: {place}: {wrong}")
 
 
-def _terminal(text: str) -> str:
+def known_number(text: str) -> str:
+    """A terminal's number; ends the command when it is none."""
     import msgspec
 
     from sync.batch import Terminal
@@ -96,7 +98,7 @@ def authority_code(number: str, folder: Path, place: str, hours: int, as_json: b
 
     root = _tried(lambda: read_root(folder)).public_bytes(Encoding.DER)
     until = _now() + timedelta(hours=hours)
-    code = _opened(place).new_code(_terminal(number), root, until, os.urandom)
+    code = opened(place).new_code(known_number(number), root, until, os.urandom)
     shown = {"terminal": number, "code": code, "until": until.isoformat(timespec="minutes")}
     told = f"有效至 · good once until {until:%Y-%m-%d %H:%M}: smk enrol terminal.toml --code {code}"
     answer(shown, as_json, lambda: [code, told])
@@ -125,7 +127,7 @@ def authority_collector(host: str, folder: Path, passphrase: Path, target: Path)
 @speaking
 def authority_list(place: str, number: str, as_json: bool) -> None:
     """List certificates, of one terminal or of all: state, end, where the key lies."""
-    found = _opened(place).of(number)
+    found = opened(place).of(number)
     shown = [
         {
             "terminal": kept.terminal,
@@ -151,7 +153,7 @@ def authority_list(place: str, number: str, as_json: bool) -> None:
 @speaking
 def authority_revoke(number: str, place: str) -> None:
     """End every certificate of terminal NUMBER at once. Only a new code lets it in again."""
-    ended = _opened(place).revoke(number)
+    ended = opened(place).revoke(number)
     click.echo(f"已吊销 · revoked: {ended}；重新登记 · to let it in again: smk authority code {number}")
 
 

@@ -2,15 +2,28 @@
 
 import zlib
 from base64 import b64encode
+from datetime import UTC, datetime
 
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from sync.backend.authority import BadRequest, certificate_builder, read_request
 from sync.batch import BadBatch, Batch, heads, pack, unpack
 from sync.carried import BadCarried, public_of, seal, unseal
 from sync.chain import Identity
+from sync.code import BadCode, parts_of
 from sync.entitlements import BadDelta, Listed, Person, build_delta, read_delta
 from sync.events import AnyEvent
+from sync.keystore import certificate_of
+from sync.proof import BadProof, prove, read_proof, verify
 from sync.record import GENESIS, BadRow, Row, decode, encode
 from sync.session import understand, understand_enrolment
-from tests.fuzz.parser import Parser
+from terminal.credential import NotCertified, certificate_in
+from tests.fuzz.parser import Parser, text
 from tests.rows import AT, HELD, IDENTITY, done, grey, refused
 
 EVENTS: tuple[AnyEvent, ...] = (HELD, done(1), grey(1), refused())
@@ -79,12 +92,57 @@ def carried(raw: bytes) -> object:
     return found
 
 
+def requests() -> list[bytes]:
+    """A certificate request."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "00330401")])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(KEY, SHA256())
+    return [made.public_bytes(Encoding.DER)]
+
+
+def certificates() -> list[bytes]:
+    """A certificate in both forms."""
+    day = datetime(2024, 5, 6, tzinfo=UTC)
+    made = certificate_builder(x509.Name([]), x509.Name([]), KEY.public_key(), day, 1).sign(KEY, SHA256())
+    return [made.public_bytes(form) for form in (Encoding.DER, Encoding.PEM)]
+
+
+def certified(raw: bytes) -> object:
+    """The answer to a request for a certificate that is believed is for this device's key."""
+    found = certificate_in(200, raw, KEY)
+    assert found.public_key() == KEY.public_key()
+    return found
+
+
+def certified_answers() -> list[bytes]:
+    """One for the right key."""
+    certificate = b64encode(certificates()[0]).decode("ascii")
+    return [msgspec.json.encode({"certificate": certificate, "root": certificate})]
+
+
+def proof(raw: bytes) -> object:
+    """A proof that verifies is the one that was made."""
+    found = read_proof(text(raw))
+    verify(found, KEY.public_key(), "/v1/x", b"body")
+    return found
+
+
+def proofs() -> list[bytes]:
+    """A proof."""
+    return [prove(KEY, "ab12", "/v1/x", b"body", "0" * 16).encode("ascii")]
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
 PARSERS = (
     Parser("row", decode, (BadRow,), lambda: ROWS),
     Parser("batch", batch, (BadBatch,), batches),
     Parser("batch-inside", lambda raw: batch(packed(raw)), (BadBatch,), lambda: [*map(opened, batches())]),
     Parser("answer", answer, (), lambda: [b"\x00" + ANSWER, b'\x02{"problem":"not_enrolled","detail":""}']),
     Parser("carried", carried, (BadCarried,), lambda: [CARRIED]),
+    Parser("certificate-request", read_request, (BadRequest,), requests),
+    Parser("certificate", certificate_of, (ValueError,), certificates),
+    Parser("certified", certified, (NotCertified,), certified_answers),
+    Parser("proof", proof, (BadProof,), proofs),
+    Parser("code", lambda raw: parts_of(text(raw)), (BadCode,), lambda: [b"7KQD-9XMR-2FWB-HT5J-0000-1111-2222"]),
     Parser("enrolment", lambda raw: understand_enrolment("00330401", 200, raw), (), lambda: [WHO]),
     Parser("delta", delta, (BadDelta,), deltas),
     Parser("delta-inside", lambda raw: delta(packed(raw)), (BadDelta,), lambda: [*map(opened, deltas())]),

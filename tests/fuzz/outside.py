@@ -116,7 +116,7 @@ RMC = b"GPRMC,092751.000,A,3045.2400,N,12045.6000,E,0.06,31.66,280511,,,A"
 GGA = b"GNGGA,092750.000,3045.2400,N,12045.6000,E,1,8,1.03,61.7,M,55.2,M,,"
 EDITION = b'{"version":"v1","in_force_from":"2026-11-01","sha256":"00"}'
 PARSERS = (
-    Parser("configuration", configuration, (parse.ConfigFaults,), lambda: [CONFIGURATION.encode()], 8_192),
+    Parser("configuration", configuration, (parse.ConfigFaults,), lambda: [CONFIGURATION.encode()], 16_384),
     Parser("hot-list", hot_list, (HotListFaults,), lambda: [BLACK]),
     Parser("hot-map", hot_map, (HotListFaults,), hot_maps, 1_024),
     Parser("hot-delta", hotdelta.parse_delta, (HotListFaults,), hot_deltas),

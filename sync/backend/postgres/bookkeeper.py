@@ -67,7 +67,7 @@ class Bookkeeper:
         readable = [decode(row["raw"]) for row in rows if row["kind"]]  # those in quarantine have none
         try:
             with database.attempt():
-                enter_rows(database, self._keys, readable, now, self._centre)
+                enter_rows(database, self._keys, readable, now, self._centre, self._city.custody)
                 database.enter(terminal, epoch, last)
         except psycopg.OperationalError:
             raise

@@ -20,6 +20,7 @@ from sync.backend.intake import Taken, quarantined, set_aside
 from sync.backend.judgement import BROKEN, CONFLICT, Aside, Judged, Kept, Stream, judge, kind_of, overlap
 from sync.backend.postgres.schema import Link
 from sync.backend.postgres.tables import PostgresDatabase
+from sync.backend.refusals import Refusals
 from sync.batch import Batch
 from sync.record import HEAD_BYTES
 
@@ -52,12 +53,15 @@ class Meant(NamedTuple):
     judged: Judged | None
 
 
-def take_together(link: Link, batches: Sequence[Batch], now: str) -> list[Taken | None]:
+def take_together(
+    link: Link, batches: Sequence[Batch], now: str, refusals: Refusals | None = None
+) -> list[Taken | None]:
     """Take batches of different streams as `sync.backend.intake.take` takes one, without the books; None for a batch
-    whose stream is not enrolled. Runs inside the caller's transaction."""
+    whose stream is not enrolled. `refusals` as for judge. Runs inside the caller's transaction."""
     assert len({(batch.terminal, batch.epoch) for batch in batches}) == len(batches)
     streams = _locked(link, batches)
-    found = [Meant(batch, _judged(link, streams.get((batch.terminal, batch.epoch)), batch)) for batch in batches]
+    known = [(batch, streams.get((batch.terminal, batch.epoch))) for batch in batches]
+    found = [Meant(batch, _judged(link, stream, batch, refusals)) for batch, stream in known]
     strangers = _store(link, found)
     _move(link, found, now)
     return [None if judged is None else _taken(link, batch, judged, strangers, now) for batch, judged in found]
@@ -71,7 +75,7 @@ def _locked(link: Link, batches: Sequence[Batch]) -> dict[Key, Stream]:
         return {(terminal, epoch): Stream(*stream) for terminal, epoch, *stream in cursor}
 
 
-def _judged(link: Link, stream: Stream | None, batch: Batch) -> Judged | None:
+def _judged(link: Link, stream: Stream | None, batch: Batch, refusals: Refusals | None) -> Judged | None:
     if stream is None:
         return None
     known = dict[int, bytes]()
@@ -79,7 +83,7 @@ def _judged(link: Link, stream: Stream | None, batch: Batch) -> Judged | None:
         sql = "select seq, raw from row where terminal = %s and epoch = %s and seq between %s and %s"
         with link.cursor(binary=True, row_factory=tuple_row) as cursor:
             known |= cursor.execute(sql, (batch.terminal, batch.epoch, numbers[0], numbers[-1])).fetchall()
-    return judge(stream, batch, known)
+    return judge(stream, batch, known, refusals)
 
 
 def _store(link: Link, found: Iterable[Meant]) -> set[tuple[str, int, int]]:

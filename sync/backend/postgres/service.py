@@ -98,8 +98,9 @@ class City(Service):
 
     def _commit(self, group: list[_Waiting]) -> None:
         now = self._now()
+        refusals = self.custody.refusals() if self.custody else None
         with self._links.transaction() as link:
-            taken = take_together(link, [waiting.batch for waiting in group], now)
+            taken = take_together(link, [waiting.batch for waiting in group], now, refusals)
         for waiting, one in zip(group, taken, strict=True):
             _tell(waiting, self._answer(waiting.batch, one, now))
 

@@ -86,6 +86,7 @@ def serve(plan: Plan, listening: socket.socket, workers: int, keeps_books: bool)
 def keep_books(plan: Plan, stop: threading.Event) -> None:
     """Keep the books of the city until told to stop. Raises BadKeys, BadVault, OSError, PackFaults."""
     city = plan.city()
+    city.custody = plan.door.custody() if plan.door else None
     try:
         Bookkeeper(city, plan.masters(), now, city.hospital).keep(stop)
     finally:
