@@ -46,7 +46,8 @@ class Archive:
         """
         first, last = rows[0][0], rows[-1][0]
         assert self.file(first) == self.file(last), "rows of two files"
-        self.folder.mkdir(exist_ok=True)
+        if self._vfs is None:
+            self.folder.mkdir(exist_ok=True)
         with self._opened(first, new=True) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(f"INSERT OR IGNORE INTO row VALUES({', '.join('?' * len(rows[0]))})", rows)

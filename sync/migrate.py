@@ -6,21 +6,21 @@ from pathlib import Path
 import apsw
 
 from sync.archive import Archive
-from sync.chain import Identity
 from sync.errors import WrongJournal
 from sync.schema import identity_of, raise_schema, speaking
 from sync.tables import DOWN, SCHEMA_VERSION
 
 
-def migrate(path: Path, to: int) -> tuple[int, int]:
+def migrate(path: Path, to: int, vfs: str | None = None) -> tuple[int, int]:
     """Bring the closed journal at `path` to schema `to` in one transaction; its schema before, and its rows now.
 
-    On the way back every archived row returns into the file; the archive stays where it is. Raises JournalError:
-    nothing was changed.
+    On the way back every archived row returns into the file; the archive stays where it is. A power cut in between
+    leaves the schema before. Raises JournalError: nothing was changed.
     """
     if not 1 <= to <= SCHEMA_VERSION:
         raise WrongJournal(f"there is no schema {to}: this program knows 1 to {SCHEMA_VERSION}")
-    with speaking(path), contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+    opened = apsw.SQLITE_OPEN_READWRITE
+    with speaking(path), contextlib.closing(apsw.Connection(str(path), flags=opened, vfs=vfs)) as connection:
         for setting in ("locking_mode=EXCLUSIVE", "synchronous=FULL"):
             connection.execute(f"PRAGMA {setting}")
         identity = identity_of(connection, path)
@@ -30,12 +30,12 @@ def migrate(path: Path, to: int) -> tuple[int, int]:
         with connection:  # one transaction, taken back whole when anything in it fails
             raise_schema(connection, to)
             for now in range(version, to, -1):
-                _step_down(connection, path, identity, now)
+                _step_down(connection, Archive(path, identity, vfs), path, now)
         rows: int = connection.execute("SELECT count(*) FROM row").get
     return version, rows
 
 
-def _step_down(connection: apsw.Connection, path: Path, identity: Identity, now: int) -> None:
+def _step_down(connection: apsw.Connection, archive: Archive, path: Path, now: int) -> None:
     step, kinds = DOWN[now]
     unknown = f"SELECT kind, count(*) FROM row WHERE kind NOT IN ({', '.join('?' * len(kinds))}) GROUP BY kind"
     if found := connection.execute(unknown, tuple(sorted(kinds))).fetchall():
@@ -45,6 +45,6 @@ def _step_down(connection: apsw.Connection, path: Path, identity: Identity, now:
             "then keep the file and enrol a new journal with that one"
         )
     archived: int = connection.execute("SELECT value FROM number WHERE name = 'archived'").get
-    Archive(path, identity, read_only=True).give_back(connection, archived)
+    archive.give_back(connection, archived)
     step(connection)
     connection.execute(f"PRAGMA user_version={now - 1}")

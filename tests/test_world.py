@@ -38,9 +38,10 @@ def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_each_known_wrong_program_is_found(name: str) -> None:
+    kept = MUTANTS[name]
     for seed in range(SEEDS_A_MUTANT):
         with planted(name):
-            if play(seed, 1, MUTANTS[name].weather, place=MUTANTS[name].place).violation is not None:
+            if play(seed, kept.days, kept.weather, place=kept.place).violation is not None:
                 return
     pytest.fail(f"{name} lives after {SEEDS_A_MUTANT} seeds")
 

@@ -78,9 +78,10 @@ def tell(verdict: Verdict) -> None:
 
 def run_mutant(name: str, seed: int, runs: int, days: int) -> bool:
     """Plant a wrong program; True when the world finds it."""
+    kept = MUTANTS[name]
     for each in range(seed, seed + runs):
         with planted(name):
-            verdict = play(each, days, MUTANTS[name].weather, place=MUTANTS[name].place)
+            verdict = play(each, max(days, kept.days), kept.weather, place=kept.place)
         if verdict.violation is not None:
             console.print(f"{name}: killed by seed {each}: {verdict.violation}", markup=False, soft_wrap=True)
             return True

@@ -60,9 +60,7 @@ class Clerk:
     def _patiently(self, is_done: Callable[[], str], action: Callable[[], None]) -> None:
         clinic = self.clinic
         for _ in range(TRIES):
-            if clinic.chance.random() < clinic.faults.end:
-                self.window.machine.die_in = clinic.chance.randrange(1, 60)
-                self.window.machine.by = clinic.chance.choice(("power", "kill"))
+            clinic.arm(self.window, 60)
             what = clinic.chance.choice(("before", "after", "garbled", "status"))
             faulty = clinic.chance.random() < clinic.faults.card / 4
             self.window.card_fault = Fault(clinic.chance.randrange(1, 20), what, 0x6F00) if faulty else Fault()

@@ -192,7 +192,10 @@ class Clinic(World):
         window.sync()
 
     def _idle(self, window: Window) -> None:
-        window.idle()
+        self.rest(window)
+
+    def _migrate(self, window: Window) -> None:
+        self.migrate(window)
 
     def _corrections(self, window: Window) -> None:
         self.clerks[window.name].take_corrections()
@@ -225,6 +228,6 @@ class Clinic(World):
 
 _WHAT_HAPPENS = {
     "visit": 40, "two_offline": 8, "cancel": 8, "sync": 12, "idle": 4, "corrections": 5, "shift": 3, "lists": 4,
-    "power_cut": 2, "network": 8, "disk": 3, "clock": 2, "backend": 3, "restored": 0,
+    "power_cut": 2, "network": 8, "disk": 3, "clock": 2, "backend": 3, "restored": 0, "migrate": 1,
 }  # fmt: skip
 """The things that happen to a day, by weight."""

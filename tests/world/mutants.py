@@ -30,7 +30,7 @@ from sync.worker import Worker
 from terminal.desk import Desk
 from terminal.loop import Device
 from terminal.ports import Clock
-from tests.world import wrong_counters
+from tests.world import wrong_archives, wrong_counters
 from tests.world.field import Wire
 from tests.world.world import Faults
 
@@ -252,12 +252,15 @@ class Kept(NamedTuple):
     patch: Mutant
     weather: Faults
     place: str = "buses"
+    days: int = 1
 
 
 RESTORED = Faults(often={"backend": 0, "restored": 12, "two_offline": 20, "corrections": 40, "sync": 40})
 BUSY = Faults(end=0.5, often={"two_offline": 20})
 REFUNDS = Faults(often={"cancel": 30})
 OFFLINE = Faults(often={"two_offline": 60, "network": 0, "sync": 0})
+
+ARCHIVES = Faults(mistake="", end=0.5, retained_rows=20, often={"idle": 40, "migrate": 16, "backend": 8, "torn": 20})
 
 _KEPT = (
     Kept(less_than_full_sync, ALL),
@@ -276,6 +279,14 @@ _KEPT = (
     Kept(shown_for_ever, RUSH),
     Kept(loads_by_time_alone, CLOCKS),
     Kept(any_end_of_a_log_is_believed, FALSE_ENDS),
+    Kept(wrong_archives.archived_unacknowledged, ARCHIVES),
+    Kept(wrong_archives.archive_not_synced, ARCHIVES),
+    Kept(wrong_archives.removed_before_archived, ARCHIVES),
+    Kept(wrong_archives.open_draft_archived, ARCHIVES),
+    Kept(wrong_archives.archive_never_asked, ARCHIVES),
+    Kept(wrong_archives.archived_rows_left_behind, ARCHIVES),
+    Kept(wrong_archives.older_schema_forgets_what_is_acknowledged_and_open, ARCHIVES),
+    Kept(wrong_archives.migrated_in_two_steps, ARCHIVES),
     Kept(wrong_counters.correction_booked_twice, RESTORED, "clinic"),
     Kept(wrong_counters.corrections_by_their_number, RESTORED, "clinic"),
     Kept(wrong_counters.corrections_share_a_number, RESTORED, "clinic"),
@@ -285,7 +296,7 @@ _KEPT = (
     Kept(wrong_counters.receipt_before_outcome, ALL, "clinic"),
     Kept(wrong_counters.no_receipt_after_a_restart, BUSY, "clinic"),
     Kept(wrong_counters.shift_of_the_bill_not_of_its_money, BUSY, "clinic"),
-    Kept(wrong_counters.refund_of_another_day_is_alone, REFUNDS, "clinic"),
+    Kept(wrong_counters.refund_of_another_day_is_alone, REFUNDS, "clinic", 2),
     Kept(wrong_counters.exposure_unbounded, OFFLINE, "clinic"),
 )
 

@@ -1,9 +1,11 @@
 """One run of the world: a seed, its days, its verdict, and the story to replay it by."""
 
 import logging
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.world import bills, books
@@ -53,6 +55,10 @@ def play(
                 books.settle(world)
         except Violation as broken:
             violation = broken
+        except Exception as crash:  # nothing of the product may end like this
+            place_of_it = traceback.extract_tb(crash.__traceback__)[-1]
+            told = f"{type(crash).__name__}: {crash} ({Path(place_of_it.filename).name}, line {place_of_it.lineno})"
+            violation = Violation("no crash", told)
         finally:
             world.close()
     where = "" if place == "buses" else f" --place {place}"

@@ -9,13 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sync.chain import Identity
+from sync.chain import Identity, Stored
 from sync.errors import JournalError
 from sync.events import Alarm, AnyEvent
 from sync.journal import Clock, Journal
 from sync.link import LinkDown
+from sync.migrate import migrate
 from sync.record import Row, encode
 from sync.session import State, Unclear
+from sync.tables import SCHEMA_VERSION
 from sync.worker import Worker, enrol
 from terminal.drivers.clock import SystemClock
 from tests.disk import DAMAGES, PowerCut
@@ -157,6 +159,14 @@ class Station(ABC):
         assert self.journal is not None
         self.journal.keep(Alarm(what, detail[:200]), *self.clock.read().stamp())
 
+    def rows(self) -> list[Stored]:
+        """Every row of its journal and archive."""
+        assert self.journal is not None
+        found: list[Stored] = []
+        while part := self.journal.rows(len(found), 10**6, 10**9):
+            found += part
+        return found
+
     def _compare_told(self, journal: Journal) -> None:
         """What was called durable is there, and at most the row that was being written beside it."""
         last = len(self.told)
@@ -166,6 +176,25 @@ class Station(ABC):
         found = [stored.raw for stored in journal.rows(after, 30, 10**6)]
         check(found[: last - after] == self.told[after:], "durable", f"{self.name}: rows after {after} changed")
         self.told += found[last - after :]
+
+    def migrate(self) -> None:
+        """The program is closed, its file brought to the oldest schema and to this one's again; then it starts."""
+        try:
+            if self.journal is not None:
+                self.journal.close()
+                self.journal = None
+            self._there_and_back()
+            self._boot()
+        except (PowerCut, Killed):
+            self._restart()
+
+    def _there_and_back(self) -> None:
+        for schema in (1, SCHEMA_VERSION):
+            try:
+                before, rows = migrate(self.path, schema, self.machine.disk.name)
+                self.world.say(self.name, f"migrated from schema {before} to {schema}: {rows} rows")
+            except JournalError as refused:
+                self.world.say(self.name, f"not migrated to schema {schema}: {refused}")
 
     # --- sending
 

@@ -130,7 +130,10 @@ class Town(World):
         return self.chance.choice([v for v in self.validators if v.configuration.service.vehicle == vehicle])
 
     def _idle(self, validator: Validator) -> None:
-        validator.idle()
+        self.rest(validator)
+
+    def _migrate(self, validator: Validator) -> None:
+        self.migrate(validator)
 
     def _sync(self, validator: Validator) -> None:
         validator.sync()
@@ -192,9 +195,8 @@ class Town(World):
         passed = False
         for _ in range(6):
             fault, psam_fault = self._fault() if faulty else (NO_FAULT, NO_FAULT)
-            if faulty and self.chance.random() < self.faults.end:
-                door.machine.die_in = self.chance.randrange(1, 90)
-                door.machine.by = self.chance.choice(("power", "kill"))
+            if faulty:
+                self.arm(door, 90)
             shown = self._present(door, passenger, fault, psam_fault)
             for seen in shown:
                 passed = check_entry(passenger, door, seen) or passed
@@ -252,6 +254,6 @@ assert FACTORY < START
 
 _WHAT_HAPPENS = {
     "tap": 50, "rush": 8, "torn": 6, "idle": 6, "sync": 14, "driver": 2, "power_cut": 2, "network": 3, "disk": 4,
-    "clock": 2, "slot": 2, "load": 4, "hot": 1, "backend": 2,
+    "clock": 2, "slot": 2, "load": 4, "hot": 1, "backend": 2, "migrate": 1,
 }  # fmt: skip
 """The things that happen to a day, by weight."""

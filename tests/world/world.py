@@ -22,13 +22,15 @@ from tests.world.station import Station
 KEYS = KeyFile({"mohurd": issuer.MOHURD.tac, "tunion": issuer.TUNION.tac})
 STORY_LINES = 60
 DAY_MS = 86_400_000
+STEP_ROWS = 12
 
 
 @dataclass
 class Faults:
     """How likely each kind of trouble is, 0 to 1. `mistake`: "clone", "duplicate", "" for none; None: by the seed.
 
-    `often`: other weights for what happens. `batch_rows`: what the network lets through at most.
+    `often`: other weights for what happens. `batch_rows`: what the network lets through at most. `retained_rows`: what
+    stays in a journal at least; the rest may go to its archive.
     `false_ends`: a card whose purse log seems to end at its first record.
     """
 
@@ -38,6 +40,7 @@ class Faults:
     no_battery: float = 0.3
     mistake: str | None = None
     batch_rows: int = 200
+    retained_rows: int = 60
     false_ends: float = 0.02
     often: dict[str, int] = field(default_factory=dict)
 
@@ -46,6 +49,7 @@ class World:
     """Everything in it follows from `seed`."""
 
     stations: Sequence[Station]
+    retained_days = 0.05
 
     def __init__(self, seed: int, faults: Faults | None = None, hospital: Hospital | None = None) -> None:
         self.seed = seed
@@ -65,9 +69,17 @@ class World:
 
     @contextmanager
     def unreal_time(self) -> Iterator[None]:
-        """Inside, the product waits in the world's time, and its reserve lies on the world's disks."""
+        """Inside, the product waits in the world's time, its reserve lies on the world's disks, and rows age soon."""
+        soon = {
+            "journal.RETAINED_ROWS": self.faults.retained_rows,
+            "journal.RETAINED_DAYS": self.retained_days,
+            "journal.ARCHIVE_STEP_ROWS": STEP_ROWS,
+            "archive.ARCHIVE_ROWS": 4 * STEP_ROWS,
+        }
         with ExitStack() as stack:
             stack.enter_context(patch("sync.reserve.os", self.files))
+            for name, value in soon.items():
+                stack.enter_context(patch(f"sync.{name}", value))
             yield
 
     def close(self) -> None:
@@ -108,6 +120,24 @@ class World:
         self.time.now_ms = max(self.time.now_ms, self.days * DAY_MS)
 
     # --- what happens to any station
+
+    def rest(self, station: Station) -> None:
+        """Nobody is there: its housekeeping, in which it may end as at any time."""
+        self.arm(station, 40)
+        station.idle()
+        station.machine.die_in = 0
+
+    def migrate(self, station: Station) -> None:
+        """A technician puts an older program on it, and this one again."""
+        self.arm(station, 40)
+        station.migrate()
+        station.machine.die_in = 0
+
+    def arm(self, station: Station, touches: int) -> None:
+        """Perhaps its process ends at one of the next touches of the outside."""
+        if self.chance.random() < self.faults.end:
+            station.machine.die_in = self.chance.randrange(1, touches)
+            station.machine.by = self.chance.choice(("power", "kill"))
 
     def trouble_network(self, station: Station) -> None:
         """Its network becomes better or worse."""
