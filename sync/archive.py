@@ -11,9 +11,11 @@ from typing import Any
 
 import apsw
 
+from sync import recall
 from sync.chain import Identity, Stored
 from sync.errors import DamagedJournal, JournalError
 from sync.limits import ARCHIVE_ROWS
+from sync.record import Row
 from sync.schema import as_stored, connect, connect_closed, speaking
 
 FOLDER = "archive"
@@ -78,6 +80,16 @@ class Archive:
             found = as_stored(self.file(after + 1), connection.execute(query, (after, through, limit)))
         if not found or found[0].seq != after + 1:
             raise self._missing(after + 1)
+        return found
+
+    def outcomes(self, seq: int, through: int) -> tuple[Row, ...]:
+        """The outcomes up to number `through` that name row `seq`, oldest first."""
+        found: tuple[Row, ...] = ()
+        after = seq
+        while after < through and not found:
+            with self._opened(after + 1) as connection:
+                found = recall.outcomes(connection, seq)
+            after = self.end_of_file(after + 1)
         return found
 
     def fen(self, after: int, through: int) -> int:

@@ -218,8 +218,8 @@ class Journal:
         return self.read(recall.seen, card)
 
     def outcomes_of(self, seq: int) -> tuple[Row, ...]:
-        """The outcomes that name HELD row `seq`, oldest first."""
-        return self.read(recall.outcomes, seq)
+        """The outcomes that name row `seq`, oldest first, also those in the archive. Raises JournalError as `row`."""
+        return self.read(lambda _connection: self._whole.outcomes(seq))
 
     def last_duty(self) -> Row | None:
         """The last SIGN_ON or SIGN_OFF: who drives, after a restart."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 
 from sync.archive import Archive
-from sync.errors import WrongJournal
+from sync.errors import DamagedJournal, WrongJournal
 from sync.schema import identity_of, raise_schema, speaking
 from sync.tables import DOWN, SCHEMA_VERSION
 
@@ -44,7 +44,9 @@ def _step_down(connection: apsw.Connection, archive: Archive, path: Path, now: i
             f"{path} has rows that the program of schema {now - 1} cannot read ({told}): let this program send them, "
             "then keep the file and enrol a new journal with that one"
         )
-    archived: int = connection.execute("SELECT value FROM number WHERE name = 'archived'").get
+    archived = connection.execute("SELECT value FROM number WHERE name = 'archived'").get
+    if not isinstance(archived, int):
+        raise DamagedJournal(f"{path} does not say what it archived: keep the file, enrol a new journal")
     archive.give_back(connection, archived)
     step(connection)
     connection.execute(f"PRAGMA user_version={now - 1}")

@@ -20,6 +20,8 @@ from tariffs.copay.claim import BadClaim, Claim, Entitlement, Key
 from tariffs.copay.policy import Policy
 from tariffs.copay.settle import settle as settle_claim
 
+OPERATION_DIGITS = 20
+
 
 class BadCase(ValueError):
     """A claim that cannot be settled, or sealed bytes that are no case. Two languages; nothing personal."""
@@ -125,6 +127,12 @@ def why_it_differs(said: Insured, true: Insured) -> str:
 def operation(terminal: str, epoch: int, seq: int) -> str:
     """The name of the operation that row `seq` holds: terminal 8, epoch 4, row 8."""
     return f"{terminal}{epoch:04d}{seq:08d}"
+
+
+def row_of(operation: str, terminal: str, epoch: int) -> int:
+    """The row that holds an operation of this terminal and epoch; 0 for another's."""
+    own = operation.startswith(f"{terminal}{epoch:04d}") and len(operation) == OPERATION_DIGITS
+    return int(operation[-8:]) if own and operation.isascii() and operation.isdigit() else 0
 
 
 def bound_to(terminal: str, epoch: int, seq: int) -> str:

@@ -31,6 +31,10 @@ class Whole:
             found = recall.decoded(self._archive.rows(seq - 1, seq, 1)[0].raw)
         return found
 
+    def outcomes(self, seq: int) -> tuple[Row, ...]:
+        """The outcomes that name row `seq`, oldest first."""
+        return recall.outcomes(self._connection, seq) or self._archive.outcomes(seq, self.border)
+
     def rows(self, after: int, limit: int) -> list[Stored]:
         """The rows after number `after`, in order, `limit` at most; fewer only at the end of a file."""
         if after + 1 < self.border:

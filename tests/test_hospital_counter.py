@@ -168,6 +168,25 @@ def test_the_exposure_limit_stops_provisional_bills_until_the_centre_has_booked(
     assert desk.counter.confirm() is not None
 
 
+def test_a_refund_of_a_booked_bill_makes_no_room_for_provisional_ones(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk(exposure_fen=50_000)
+    booked = desk.settle(100_000)
+    desk.sync()
+    desk.cut.set()
+    desk.counter.cancel(booked.held.operation)
+    assert desk.counter.confirm() is None
+    desk.counter.settle_offline()
+    desk.counter.done()
+    assert desk.counter.ledger.exposure_fen(desk.journal.acknowledged) == 0
+    undone = desk.settle(60_000)
+    assert desk.counter.ledger.exposure_fen(desk.journal.acknowledged) == undone.held.sums.fund_pay_sumamt == 14_000
+    desk.counter.cancel(undone.held.operation)
+    assert desk.counter.confirm() is not None
+    desk.counter.done()
+    assert desk.counter.ledger.exposure_fen(desk.journal.acknowledged) == 0, "a cancelled bill owes nothing"
+
+
 def test_a_late_bill_across_the_new_year_counts_in_its_own_year_by_its_own_policy(town: City) -> None:
     ref = town.insure(ZHANG, insured())
     desk = town.desk()
@@ -340,3 +359,22 @@ def test_a_centre_that_was_restored_and_books_in_another_order_is_believed_anew(
         desk.sync()
         assert not desk.counter.reconcile("20261124").differences
     assert scope(town.known(ref)) > 0
+
+
+def test_a_bill_that_left_for_the_archive_is_still_on_the_statement_of_its_day(
+    town: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.journal.RETAINED_ROWS", 2)
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    made = desk.settle(100_000)
+    desk.counter.cancel(made.held.operation)
+    assert desk.counter.confirm() is not None
+    desk.counter.done()
+    desk.sync()
+    town.time.set("2027-01-05T09:00:00+08:00")
+    desk.counter.sign_out()
+    counter = desk.restart()
+    assert made.held.operation not in counter.ledger.made, "its rows are old enough"
+    found = counter.reconcile("20261124")
+    assert found.differences == () and found.ours == found.theirs != ()

@@ -3,11 +3,12 @@
 import sqlite3
 from pathlib import Path
 
+import apsw
 import pytest
 
 from sync import archive, journal, tables
 from sync.closed import read_closed
-from sync.errors import JournalError, WrongJournal
+from sync.errors import DamagedJournal, JournalError, WrongJournal
 from sync.journal import Journal
 from sync.migrate import migrate
 from tests import journals
@@ -126,3 +127,33 @@ def test_an_unknown_schema_and_an_open_journal_are_refused(path: Path) -> None:
     with pytest.raises(JournalError, match="another process"):
         migrate(path, 1)
     opened.close()
+
+
+def test_a_file_that_does_not_say_what_it_archived_is_left_as_it_is(path: Path) -> None:
+    restored(path)
+    migrate(path, 2)
+    with sqlite3.connect(path) as found:
+        found.execute("DELETE FROM number WHERE name = 'archived'")
+    found.close()
+    with pytest.raises(DamagedJournal, match="what it archived"):
+        migrate(path, 1)
+    assert "PRAGMA user_version=2;" in dumped(path)
+
+
+def test_an_archive_that_a_power_cut_left_unfinished_goes_back_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file has a WAL beside it, which holds part of its rows."""
+    monkeypatch.setattr(journal, "RETAINED_ROWS", 100)
+    aged = age(path, 1_000, acknowledged=900)
+    aged.archive(BEGAN + TAP * 100_000)
+    aged.close()
+    (file,) = (path.parent / "archive").iterdir()
+    cut = apsw.Connection(str(file))
+    cut.execute("PRAGMA wal_autocheckpoint=0; UPDATE number SET value = value + 1").fetchall()
+    left = [(found, found.read_bytes()) for found in file.parent.iterdir()]
+    cut.close()
+    for found, content in left:
+        found.write_bytes(content)
+    assert any(found.name.endswith("-wal") and content for found, content in left)
+    assert migrate(path, 1) == (2, 1_000)

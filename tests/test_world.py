@@ -30,6 +30,12 @@ def test_counters_offline_at_once_lose_and_double_no_fen_of_funds_accounts_or_ca
     assert verdict.debits > 10, "the clinic was at work"
 
 
+@pytest.mark.parametrize(("seed", "days"), [(33, 1), (500, 4), (508, 4), (510, 4)])
+def test_days_at_which_the_clinic_once_broke_a_promise_go_well(seed: int, days: int) -> None:
+    verdict = play(seed, days, place="clinic")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
 @pytest.mark.parametrize("mistake", ["clone", "duplicate"])
 def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -> None:
     verdict = play(100, 2, Faults(mistake=mistake))
@@ -39,7 +45,7 @@ def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -
 @pytest.mark.parametrize("name", MUTANTS)
 def test_each_known_wrong_program_is_found(name: str) -> None:
     kept = MUTANTS[name]
-    for seed in range(SEEDS_A_MUTANT):
+    for seed in range(kept.seed, kept.seed + SEEDS_A_MUTANT):
         with planted(name):
             if play(seed, kept.days, kept.weather, place=kept.place).violation is not None:
                 return
@@ -67,6 +73,13 @@ def test_a_process_that_ends_at_any_touch_of_a_tap_loses_nothing(by: str) -> Non
 def test_cuts_reach_the_moment_between_hold_and_outcome_often(by: str) -> None:
     found = cut(1_500, by)
     assert found.violations == [] and found.held >= 100
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("seed", range(1_000, 1_012))
+def test_counters_offline_at_once_lose_and_double_no_fen_in_longer_times(seed: int) -> None:
+    verdict = play(seed, 5, place="clinic")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 
 @pytest.mark.drill

@@ -24,17 +24,17 @@ from sync.events import (
     Evidence,
     HolderChecked,
     ListState,
-    Sums,
 )
 from sync.record import Row
 from sync.settling import BadCase, Case
-from sync.statement import Comparison, compare
+from sync.statement import Comparison
 from tariffs.copay.claim import Claim
 from tariffs.copay.claims import read_claim
 from tariffs.faults import PackFaults
 from terminal.chipcard import NotServed, read_in
 from terminal.hospital import limits
-from terminal.hospital.ledger import NOTHING, Ledger, Made, Shift
+from terminal.hospital.closing import Closing
+from terminal.hospital.ledger import Ledger, Made, Shift
 from terminal.hospital.limits import PACKED_BYTES_MAX
 from terminal.hospital.lookup import Entitled, LookUp, Parts, case_of
 from terminal.hospital.patient import Patient, admitted
@@ -75,6 +75,7 @@ class Counter:
         self.parts = parts
         self.ledger = Ledger(parts.journal.bills())
         self._look_up = LookUp(parts, self.ledger)
+        self._closing = Closing(parts, self.ledger)
         self._upkeep = Upkeep(parts.journal)
         self.step = Step.SIGNED_OUT
         self.clerk = ""
@@ -336,43 +337,15 @@ class Counter:
     # the day
 
     def take_corrections(self) -> list[BillCorrected]:
-        """Book what the centre corrected and is not booked here, each as a record of its own. Raises NoAnswer.
-
-        A centre that was restored from its backup books bills again, in another order: what it says of a bill now
-        counts, and the record is the difference to all that was booked here before.
-        """
-        if self.parts.centre is None:
-            return []
-        told = {one.operation: one for one in self.parts.centre.corrections()}
-        known = self.ledger.corrected()
-        booked = [
-            BillCorrected(one.number, one.operation, one.why, difference)
-            for one in told.values()
-            if (difference := one.sums.minus(known.get(one.operation, NOTHING))) != NOTHING
-        ]
-        booked += [gone for name in sorted(known.keys() - told.keys()) if (gone := self._withdrawn(name, known[name]))]
+        """Book what the centre corrected and is not booked here, each as a record of its own. Raises NoAnswer."""
+        booked = self._closing.corrections()
         for correction in booked:
             self._keep(correction)
         return booked
 
-    def _withdrawn(self, operation: str, known: Sums) -> BillCorrected | None:
-        """The record that takes back a correction which the centre no longer has, once it has booked the bill again."""
-        made = self.ledger.made.get(operation)
-        if known == NOTHING or made is None or self.parts.centre is None:
-            return None
-        verdict = self.parts.centre.verdict(operation)
-        difference = verdict.sums.minus(made.held.sums).minus(known)
-        if verdict.state != "done" or difference == NOTHING:
-            return None
-        return BillCorrected(0, operation, "withdrawn", difference)
-
     def reconcile(self, day: str) -> Comparison:
         """Compare our statement of `day` (YYYYMMDD) with the centre's. Raises NoAnswer."""
-        if self.parts.centre is None:
-            raise NoAnswer("no centre is configured: [sync] backend")
-        theirs = self.parts.centre.statement(day)
-        ours = self.ledger.details(day, (line.setl_id for line in theirs))
-        return compare(ours, theirs, self.ledger.standing())
+        return self._closing.compare(day)
 
     def _keep(self, event: AnyEvent) -> None:
         self.ledger.follow(self.parts.journal.keep(event, *self.parts.clock.read().stamp()))

@@ -97,11 +97,17 @@ class Ledger:
         return total
 
     def exposure_fen(self, acknowledged: int) -> int:
-        """What the funds may owe on bills that the centre has not booked; its rows end at `acknowledged`."""
+        """What the funds may owe on bills that the centre has not booked; its rows end at `acknowledged`.
+
+        A cancelled bill owes nothing; what its mirror gives back of a bill that is booked makes no room for others.
+        """
         return sum(
             made.held.sums.fund_pay_sumamt
-            for made in self.made.values()
-            if made.stands and made.outcome is not None and made.outcome.seq > acknowledged
+            for operation, made in self.made.items()
+            if made.stands
+            and made.closed_at > acknowledged
+            and not made.held.cancels
+            and operation not in self.cancelled
         )
 
     def shift(self, since: int) -> Shift:

@@ -79,7 +79,7 @@ def tell(verdict: Verdict) -> None:
 def run_mutant(name: str, seed: int, runs: int, days: int) -> bool:
     """Plant a wrong program; True when the world finds it."""
     kept = MUTANTS[name]
-    for each in range(seed, seed + runs):
+    for each in range(seed + kept.seed, seed + kept.seed + runs):
         with planted(name):
             verdict = play(each, max(days, kept.days), kept.weather, place=kept.place)
         if verdict.violation is not None:

@@ -72,7 +72,9 @@ class Waiting:
 
 
 class Clinic(World):
-    """Hospital counters and their patients."""
+    """Hospital counters and their patients. Rows stay for the days whose statements are compared."""
+
+    retained_days = 2.5
 
     def __init__(self, seed: int, faults: Faults | None = None) -> None:
         super().__init__(seed, faults, Hospital(VAULT, POLICY))

@@ -247,12 +247,14 @@ FALSE_ENDS = Faults(mistake="", false_ends=0.5, often={"torn": 40})
 ALL = Faults()
 
 class Kept(NamedTuple):
-    """A mutant of the kept list: the patch, the weather in which it is looked for, and where."""
+    """A mutant of the kept list: the patch, the weather in which it is looked for, where, for how many days, and the
+    seed to begin with: one that finds it soon."""
 
     patch: Mutant
     weather: Faults
     place: str = "buses"
     days: int = 1
+    seed: int = 0
 
 
 RESTORED = Faults(often={"backend": 0, "restored": 12, "two_offline": 20, "corrections": 40, "sync": 40})
@@ -261,6 +263,8 @@ REFUNDS = Faults(often={"cancel": 30})
 OFFLINE = Faults(often={"two_offline": 60, "network": 0, "sync": 0})
 
 ARCHIVES = Faults(mistake="", end=0.5, retained_rows=20, often={"idle": 40, "migrate": 16, "backend": 8, "torn": 20})
+UNPAID = Faults(end=0.0, often={"two_offline": 80, "cancel": 60, "network": 0, "sync": 0})
+LONG = Faults(retained_rows=20, end=0.3, often={"cancel": 30, "restored": 4})
 
 _KEPT = (
     Kept(less_than_full_sync, ALL),
@@ -287,8 +291,8 @@ _KEPT = (
     Kept(wrong_archives.archived_rows_left_behind, ARCHIVES),
     Kept(wrong_archives.older_schema_forgets_what_is_acknowledged_and_open, ARCHIVES),
     Kept(wrong_archives.migrated_in_two_steps, ARCHIVES),
-    Kept(wrong_counters.correction_booked_twice, RESTORED, "clinic"),
-    Kept(wrong_counters.corrections_by_their_number, RESTORED, "clinic"),
+    Kept(wrong_counters.correction_booked_twice, RESTORED, "clinic", 1, 4),
+    Kept(wrong_counters.corrections_by_their_number, RESTORED, "clinic", 1, 4),
     Kept(wrong_counters.corrections_share_a_number, RESTORED, "clinic"),
     Kept(wrong_counters.bill_settled_twice, ALL, "clinic"),
     Kept(wrong_counters.cancelled_but_still_counted, REFUNDS, "clinic"),
@@ -298,6 +302,8 @@ _KEPT = (
     Kept(wrong_counters.shift_of_the_bill_not_of_its_money, BUSY, "clinic"),
     Kept(wrong_counters.refund_of_another_day_is_alone, REFUNDS, "clinic", 2),
     Kept(wrong_counters.exposure_unbounded, OFFLINE, "clinic"),
+    Kept(wrong_counters.refund_makes_room, UNPAID, "clinic", 2),
+    Kept(wrong_counters.archived_bills_forgotten, LONG, "clinic", 4, 5),
 )
 
 MUTANTS: dict[str, Kept] = {kept.patch.__name__: kept for kept in _KEPT}

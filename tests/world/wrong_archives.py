@@ -7,12 +7,12 @@ from unittest.mock import patch
 
 import apsw
 
-import sync.archive
 import sync.tables
 from sync import recall
 from sync.archive import Archive
 from sync.journal import Journal
 from sync.numbers import ALL
+from sync.schema import connect
 from sync.whole import Whole
 
 _TRIGGER = "DROP TRIGGER IF EXISTS row_never_goes"
@@ -42,7 +42,7 @@ def archived_unacknowledged() -> Any:
 
 def archive_not_synced() -> Any:
     """The archive's file is left to the system to write, and the journal's rows go at once."""
-    original = sync.archive.connect
+    original = connect
 
     def careless(*arguments: Any) -> apsw.Connection:
         connection = original(*arguments)
