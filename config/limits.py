@@ -90,6 +90,12 @@ SIGNED_LIST_BYTES_MAX = 64 * 1024
 SIGNED_BYTES_MAX = 256 * 1024 * 1024
 """The largest signed file: a hot list of ten million cards has 90 MB, a release with its libraries 40."""
 
+RELEASE_BYTES_MAX = 64 * 1024 * 1024
+"""A release of the program: its own wheel has 1 MB, all that it stands on 30."""
+
+RELEASE_MANIFEST_BYTES_MAX = 4_096
+"""Version, schema, Python."""
+
 ROOT_BYTES_MAX = 64 * 1024
 """Root metadata: a dozen keys and their signatures are 6 kB."""
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "checks:check",
     "config": "checks:config",
     "pack": "packs:pack",
+    "update": "update:update",
     "office": "office:office",
     "fare": "fares:fare",
     "copay": "copay:copay",

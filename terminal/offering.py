@@ -13,7 +13,7 @@ from config.limits import CONFIGURATION_BYTES_MAX, HOT_LIST_DELTA_BYTES_MAX, SIG
 from config.parse import parse
 from config.signing.contents import Kind
 from config.store import SETTINGS_FILE, load_hot_list, load_pack_files, sample, text_of
-from terminal import kinds, packs
+from terminal import kinds, packs, releases
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
@@ -48,6 +48,9 @@ def offered(kind: Kind, place: str, version: str, today: date) -> Offered:
         except ValueError as wrong:
             raise ConfigError.refused(place, wrong) from wrong
         return Offered(str(after), after.day, ".delta", raw, delta.before)
+    if kind == "software":
+        manifest, raw = releases.packed(Path(place))
+        return Offered(manifest.version, today, ".zip", raw)
     if not VERSION.fullmatch(version):
         zh, en = "须用 --version 给出版本", "it bears no version of its own: give it one with --version"
         raise ConfigError(place, zh, en, "如 2026.12", "as 2026.12")

@@ -66,6 +66,22 @@ def hot_lists(offered: Iterable[Entry], current: str, today: date) -> list[Plann
     return taken + [Planned(entry, "in force" if entry.version == current else "overtaken") for entry in left]
 
 
+def releases(offered: Sequence[Entry], current: str, previous: str, today: date) -> list[Planned]:
+    """For releases of the program: of those whose day has come the one that was published last."""
+    come = [entry for entry in offered if entry.in_force_from <= today]
+
+    def planned(entry: Entry) -> Planned:
+        if entry.version == current:
+            return Planned(entry, "in force")
+        if entry.version == previous:
+            return Planned(entry, "previous")
+        if entry.in_force_from > today:
+            return Planned(entry, "waiting", entry.in_force_from, current)
+        return Planned(entry, "new", today, current) if entry is come[-1] else Planned(entry, "overtaken")
+
+    return [planned(entry) for entry in offered]
+
+
 def age(version: str) -> tuple[str, int]:
     """By which hot lists are compared: the day, then the revision; no list is the oldest."""
     day, _, revision = version.partition(".")

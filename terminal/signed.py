@@ -4,6 +4,7 @@
 """
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -23,6 +24,7 @@ from terminal import packs, plan
 from terminal.drivers.clock import CHINA
 from terminal.kinds import SHELVED
 from terminal.plan import Planned
+from terminal.releases import Release, Releases
 
 
 class Change(NamedTuple):
@@ -86,6 +88,25 @@ def load(configuration: Configuration, place: str, now: datetime, clock_is_right
         return Stick(place, changes, opened.standing, time, tuple(refused))
 
 
+def release(
+    configuration: Configuration, place: str, now: datetime, clock_is_right: bool | None = None
+) -> tuple[Change, Release] | None:
+    """The newest release there, laid out beside those that are here, not started; None when there is no newer one.
+
+    Raises ConfigError.
+    """
+    with _opened(configuration, place, now, clock_is_right, keep=True) as (opened, time):
+        for change in _planned(configuration, opened, time):
+            if change.offer.entry.kind == "software" and change.planned.how == "new":
+                here = Releases(Path(configuration.terminal.data))
+                with tempfile.TemporaryDirectory(dir=configuration.terminal.data, prefix=".release-") as room:
+                    opened.fetch(change.offer, Path(room, "release.zip"))
+                    made = here.unpack(Path(room, "release.zip"))
+                _same(change.offer, made.manifest.version)
+                return change, made
+    return None
+
+
 @contextmanager
 def _opened(
     configuration: Configuration, place: str, now: datetime, clock_is_right: bool | None, keep: bool
@@ -110,6 +131,10 @@ def _planned(configuration: Configuration, opened: Opened, time: Believed) -> It
         entries = [offer.entry for offer in offers]
         yield from map(Change, offers, plan.editions(entries, state, shelved.configured(configuration), today))
     yield from _hot_lists(configuration, opened, today)
+    offers = _of_kind(opened.offers, "software")
+    here = Releases(Path(configuration.terminal.data))
+    current, before = (one.manifest.version if one else "" for one in (here.current(), here.previous()))
+    yield from map(Change, offers, plan.releases([offer.entry for offer in offers], current, before, today))
 
 
 def _hot_lists(configuration: Configuration, opened: Opened, today: date) -> Iterator[Change]:

@@ -59,7 +59,7 @@ def trust(configuration: str, root: Path, again: bool, yes: bool) -> None:
     click.echo(f"指纹 · fingerprint: {fingerprint_of(raw)}")
     if not yes and not click.confirm("与办公室告知的一致吗 · is it the one that the office told you?"):
         fail("未装入 · not enrolled")
-    trust_of(_device(configuration)).enrol(raw, again)
+    trust_of(device_of(configuration)).enrol(raw, again)
     click.echo("已信任 · trusted from now on")
 
 
@@ -73,9 +73,9 @@ def stick(configuration: str, place: str | None, clock_is_right: bool | None, as
     """Verify PLACE (a stick's folder, or an address) and tell what it would change. Nothing is taken."""
     from terminal import signed
 
-    device = _device(configuration)
-    at = _address(device, place)
-    found = _asking(lambda answered: signed.inspect(device, at, now(), answered), clock_is_right)
+    device = device_of(configuration)
+    at = address(device, place)
+    found = asking(lambda answered: signed.inspect(device, at, now(), answered), clock_is_right)
     answer(_shown(found), as_json, lambda: [*_lines(found), *_next(configuration, at, found)])
 
 
@@ -83,9 +83,9 @@ def load(configuration: str, place: str | None, clock_is_right: bool | None) -> 
     """Take all that is new on a signed PLACE."""
     from terminal import signed
 
-    device = _device(configuration)
-    at = _address(device, place)
-    found = _asking(lambda answered: signed.load(device, at, now(), answered), clock_is_right)
+    device = device_of(configuration)
+    at = address(device, place)
+    found = asking(lambda answered: signed.load(device, at, now(), answered), clock_is_right)
     for line in _lines(found):
         click.echo(line)
     left = [change for change, _ in found.refused]
@@ -135,7 +135,7 @@ def only_in_development(device: "Configuration", place: str) -> None:
     )
 
 
-def _asking(act: Callable[[bool | None], T], answered: bool | None) -> T:
+def asking(act: Callable[[bool | None], T], answered: bool | None) -> T:
     """`act` with the answer; a person at a terminal is asked for one when it is wanted."""
     from config.timefloor import ClockQuestion
 
@@ -158,11 +158,11 @@ def _lines(found: "Stick") -> list[str]:
     if not found.changes:
         lines.append("没有给本机的内容 · nothing for this device")
     for change in found.changes:
-        lines += _change_lines(change)
+        lines += change_lines(change)
     return lines
 
 
-def _change_lines(change: "Change") -> list[str]:
+def change_lines(change: "Change") -> list[str]:
     entry, planned, signature = change.offer.entry, change.planned, change.offer.signature
     lines = [f"{KINDS[entry.kind]} {entry.version} ({change.offer.length} bytes): {HOW[planned.how]}"]
     if planned.day:
@@ -204,7 +204,7 @@ def shown_change(change: "Change") -> dict[str, Any]:
     }
 
 
-def _address(device: "Configuration", place: str | None) -> str:
+def address(device: "Configuration", place: str | None) -> str:
     if place or device.packs.url:
         return place or device.packs.url
     fail("请给出介质文件夹或 [packs] url · name a stick's folder, or set [packs] url")
@@ -217,7 +217,7 @@ def now() -> datetime:
     return datetime.now(CHINA)
 
 
-def _device(configuration: str) -> "Configuration":
+def device_of(configuration: str) -> "Configuration":
     from config.store import load_configuration
     from terminal.commands.device import as_the_owner
 

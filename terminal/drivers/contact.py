@@ -62,9 +62,7 @@ class PcscWire:
 class Slot:
     """An open contact slot; fits `terminal.ports.ContactSlot`."""
 
-    def __init__(
-        self, scard: Any, context: Any, handle: Any, name: str, protocol: int, wanted: Wanted = PSAM
-    ) -> None:
+    def __init__(self, scard: Any, context: Any, handle: Any, name: str, protocol: int, wanted: Wanted = PSAM) -> None:
         self._scard = scard
         self._context = context
         self._handle = handle

@@ -48,6 +48,8 @@ EXPOSED = (
     "离线暂结金额已达上限，请待联网后结算，或按自费结算",
     "the funds' limit for provisional bills is reached: wait for the centre, or let the patient pay in full",
 )
+
+
 class Draft(NamedTuple):
     """A pre-settled bill: nothing is durable, nothing has moved. `cancels`/`replaces` an earlier operation or ""."""
 

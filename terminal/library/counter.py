@@ -102,9 +102,7 @@ class Counter:
 
     # How an act goes
 
-    def _act(
-        self, act: Act, loan: Loan, offline: Callable[[Moment], datetime | Denied | None], fen: int = 0
-    ) -> Result:
+    def _act(self, act: Act, loan: Loan, offline: Callable[[Moment], datetime | Denied | None], fen: int = 0) -> Result:
         """Online when the library system is there and nothing older waits to be told to it, else by the rules."""
         moment = self.clock.read()
         if not self.queue.open(State.QUEUED, State.SENT) and self.reachable(moment):

@@ -147,9 +147,7 @@ class Ledger:
 def sale_of(seq: int, at: str, asked: SaleAsked) -> Deal:
     """The deal that row `seq` asks for."""
     items = tuple((item.name, item.amount) for item in asked.items)
-    return Deal(
-        asked.operation, asked.what, asked.amount, items, asked.source, asked=seq, at=at, clerk=asked.clerk
-    )
+    return Deal(asked.operation, asked.what, asked.amount, items, asked.source, asked=seq, at=at, clerk=asked.clerk)
 
 
 def load_of(seq: int, at: str, held: LoadHeld) -> Deal:

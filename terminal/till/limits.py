@@ -8,4 +8,3 @@ ITEM_NAME_BYTES_MAX = 96
 
 CARD_SECONDS = 60.0
 """How long a till waits for a card unless it is told otherwise: somebody looks for it in a bag."""
-

@@ -72,8 +72,6 @@ def _report(result: Result, console: Console) -> None:
     for text in result.unexpected:
         console.print(f"意外 · unexpected: {text}", markup=False)
     verdict = (
-        "双方账目一致，分毫不差\nboth sides' books agree to the fen"
-        if result.good
-        else "双方账目不一致\nBOOKS DIFFER"
+        "双方账目一致，分毫不差\nboth sides' books agree to the fen" if result.good else "双方账目不一致\nBOOKS DIFFER"
     )
     console.print(verdict, style="bold")
