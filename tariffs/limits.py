@@ -92,3 +92,6 @@ VALUE_SHOWN_MAX = 60
 
 NOTES_MAX = 12
 """Rows that did not match, told for one step of an explanation: a screen of them; the rest is counted."""
+
+ISSUER_LIST_CHARS_MAX = 1024 * 1024
+"""The network's list of issuers: a line has 40 characters."""

@@ -15,6 +15,8 @@ from config.parse import build, parse
 from config.store import SETTINGS_FILE, load_pack_files, text_of
 from tariffs.copay.load import parse_policy
 from tariffs.faults import PackFaults
+from tariffs.issuers import FILE, Change, differing, parse_issuers
+from tariffs.pack import Pack
 from terminal import box, packs
 
 Files = Mapping[str, bytes]
@@ -90,6 +92,26 @@ def check_settings(configuration: Configuration, files: Files, place: str) -> He
     return Held()
 
 
+def check_issuers(_: Configuration | None, files: Files, place: str) -> Held:
+    """The network's list of issuers; its version is the day of its last change."""
+    if set(files) != {FILE}:
+        raise ConfigError(place, f"须只有 {FILE}", f"must hold {FILE} alone", "重新打包", "pack it again")
+    try:
+        changes = parse_issuers(files[FILE])
+    except PackFaults as wrong:
+        raise ConfigError.refused(place, wrong) from wrong
+    return Held(max((f"{change.day:%Y%m%d}" for change in changes), default="0"))
+
+
+def open_issuers(configuration: Configuration, pack: Pack, today: date) -> list[Change]:
+    """What the newest list of issuers wants and this device's pack does not do yet. Raises ConfigError."""
+    shelf = packs.shelf_of(configuration, "issuers")
+    packs.take_due(configuration, ("issuers",), today)
+    active = shelf.state().active
+    changes = parse_issuers(shelf.files(active)[FILE]) if active else ()
+    return list(differing(changes, pack.schemes, today))
+
+
 def _configured_policy(configuration: Configuration) -> str:
     try:
         return check_policy(None, load_pack_files(configuration.hospital.policy, "policies"), "").version
@@ -102,6 +124,7 @@ def _always(_: Configuration) -> bool:
 
 
 BETWEEN_TRIPS = "于两趟之间 · between two trips"
+AT_ONCE = "即 · at once"
 AT_A_START = "设备下次启动时 · at the device's next start"
 
 SHELVED: dict[str, Shelved] = {
@@ -114,5 +137,6 @@ SHELVED: dict[str, Shelved] = {
         AT_A_START,
     ),
     "profiles": Shelved(_always, lambda one: "", lambda one: "builtin", check_profiles, AT_A_START),
+    "issuers": Shelved(_always, lambda one: "", lambda one: "none", check_issuers, AT_ONCE),
     "settings": Shelved(_always, lambda one: "", lambda one: "terminal.toml", check_settings, AT_A_START),
 }

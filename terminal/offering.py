@@ -13,6 +13,7 @@ from config.limits import CONFIGURATION_BYTES_MAX, HOT_LIST_DELTA_BYTES_MAX, SIG
 from config.parse import parse
 from config.signing.contents import Kind
 from config.store import SETTINGS_FILE, load_hot_list, load_pack_files, sample, text_of
+from tariffs.issuers import FILE
 from terminal import kinds, packs, releases
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -37,6 +38,9 @@ def offered(kind: Kind, place: str, version: str, today: date) -> Offered:
     if kind == "policy":
         files = load_pack_files(place, "policies")
         return Offered(kinds.check_policy(None, files, place).version, today, ".zip", zipped(files))
+    if kind == "issuers":
+        files = {FILE: read_file(Path(place), CONFIGURATION_BYTES_MAX)}
+        return Offered(kinds.check_issuers(None, files, place).version, today, ".zip", zipped(files))
     if kind == "hotlist":
         found = load_hot_list(Path(place)).value
         return Offered(found.version, found.date, ".list", read_file(Path(place), SIGNED_BYTES_MAX))

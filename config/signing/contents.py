@@ -14,7 +14,7 @@ import msgspec
 from config.faults import Fault, Faults
 from config.limits import SIGNED_ENTRIES_MAX
 
-Kind = Literal["tariff", "policy", "hotlist", "hotlist-delta", "profiles", "settings", "software"]
+Kind = Literal["tariff", "policy", "hotlist", "hotlist-delta", "profiles", "settings", "issuers", "software"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 CITY = "city"

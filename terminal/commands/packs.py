@@ -11,7 +11,7 @@ from terminal.commands.say import answer, as_json, configuration_file, fail, spe
 
 of_kind = click.option(
     "--kind",
-    type=click.Choice(["tariff", "policy", "profiles", "settings"]),
+    type=click.Choice(["tariff", "policy", "profiles", "settings", "issuers"]),
     default="tariff",
     show_default=True,
     help="Of which shelf.",

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple
@@ -21,6 +22,8 @@ SYNC_MS_MAX = 50.0
 """A tap waits for two of these; slower, and its rider waits longer than for the card."""
 
 SYNCS = 9
+ISSUERS_SHOWN = 5
+"""The most urgent ones; the count says how many there are."""
 FACE_S = 0.5
 
 
@@ -87,6 +90,8 @@ def parts(configuration: Configuration) -> list[Part]:
     """What is tried, in this order."""
     return [
         ("票价与名单", "tables", lambda: _tables(configuration), False),
+        ("签名", "signatures", lambda: _signatures(configuration), False),
+        ("发卡方", "issuers", lambda: _issuers(configuration), False),
         ("磁盘", "disk", lambda: _disk(Path(configuration.terminal.data)), False),
         ("交易日志", "journal", lambda: _journal(configuration), True),
         ("时钟", "clock", _clock, False),
@@ -101,6 +106,39 @@ def _tables(configuration: Configuration) -> str:
 
     pack, hot_list = box.load_tables(configuration, keep=False)
     return f"{pack.value.version}, {hot_list.value.version}"
+
+
+def _signatures(configuration: Configuration) -> str:
+    """How far the signatures reach, and until when the office calls them fresh: past that the device goes on."""
+    from terminal import signed
+
+    standing, now = signed.trust_of(configuration).standing(), datetime.now(UTC)
+    if configuration.packs.development:
+        raise Doubtful("开发模式，未签名的也装 · development mode: unsigned packs are taken too")
+    if standing is None:
+        raise Doubtful("尚未信任任何根 · no root is enrolled: smk pack trust")
+    if standing.fresh_until is None:
+        return f"根 root v{standing.root}, 尚未装过 · nothing loaded yet"
+    told = f"根 root v{standing.root}, 有效至 · good until {standing.fresh_until:%Y-%m-%d}"
+    if now > min(standing.fresh_until, standing.root_expires):
+        raise Doubtful(f"{told}: 已过期，现行内容继续有效 · out of date, what is in force stays: get a fresh stick")
+    return told
+
+
+def _issuers(configuration: Configuration) -> str:
+    """What the network's list of issuers wants by when, and the pack in force does not do yet."""
+    from terminal import box, kinds
+    from terminal.drivers.clock import CHINA
+
+    pack, _ = box.load_tables(configuration, keep=False)
+    today = datetime.now(UTC).astimezone(CHINA).date()
+    wanted = kinds.open_issuers(configuration, pack.value, today)
+    if not wanted:
+        return "与名单一致 · as the list wants"
+    words = {"added": "须受理 to be accepted", "deleted": "须停用 to be refused"}
+    told = [f"{one.issuer} {words[one.change]} {one.by} 前 by then" for one in wanted[:ISSUERS_SHOWN]]
+    late = sum(one.by < today for one in wanted)
+    raise Doubtful(f"{len(wanted)} 项待办 open, {late} 项逾期 overdue: {'; '.join(told)}")
 
 
 def _disk(data: Path) -> str:

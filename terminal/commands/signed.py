@@ -30,6 +30,7 @@ KINDS = {
     "hotlist": "黑名单 · hot list",
     "hotlist-delta": "黑名单增量 · hot list delta",
     "profiles": "卡种 · card profiles",
+    "issuers": "发卡方名单 · list of issuers",
     "settings": "设置 · settings",
     "software": "程序 · software",
 }

@@ -1,7 +1,7 @@
 """Hot lists, settings, profiles and policies come the way of the tariff, each into force at its own moment."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from config.model import Configuration, Hospital, HotListFile, Limits
 from config.signing.contents import Entry
 from config.store import load_configuration, load_hot_list, load_pack_files, sample
 from terminal import box, packs, plan
+from terminal.commands import selftest
 from terminal.hospital.build import read_policy
 from terminal.offering import offered
 from terminal.packs import Turn, take_due
@@ -247,3 +248,35 @@ def test_a_medical_policy_waits_for_its_day_at_a_counter_and_nowhere_else(
     assert read_policy(counter)[0].version == version
     take_due(counter, ("policy",), DECEMBER)
     assert read_policy(counter)[0].version == "jiaxing-2027"
+
+
+def test_the_list_of_issuers_shows_in_the_self_test_what_is_open(
+    office: OfficeRoom, bus: Configuration, tmp_path: Path
+) -> None:
+    place = tmp_path / "issuers.csv"
+    place.write_text("issuer,change,day\n0400,added,2020-01-01\n3140,added,2020-01-01\n", "ascii")
+    assert "as the list wants" in selftest._issuers(bus)
+    published(office, "issuers", place)
+    assert take(bus, office.repository)["20200101"] == "new"
+    with pytest.raises(selftest.Doubtful, match=r"1 .*open, 1 .*overdue: 0400 .*to be accepted 2020-01-31"):
+        selftest._issuers(bus)
+
+
+def test_the_self_test_warns_of_what_is_past_its_end(
+    office: OfficeRoom, bus: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> "Later":
+            return cls.fromisoformat(told)
+
+    monkeypatch.setattr(selftest, "datetime", Later)
+    told = NOW.isoformat()
+    assert "nothing loaded" in selftest._signatures(bus)
+    take(bus, office.folder / "usb")
+    assert "good until 2027-09-21" in selftest._signatures(bus)
+    told = "2028-01-01T00:00:00+00:00"
+    with pytest.raises(selftest.Doubtful, match="what is in force stays"):
+        selftest._signatures(bus)
+    with pytest.raises(selftest.Doubtful, match="development"):
+        selftest._signatures(replace(bus, packs=replace(bus.packs, development=True)))
