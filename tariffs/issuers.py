@@ -12,7 +12,6 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from io import StringIO
 from typing import NamedTuple
 
 from tariffs.faults import Fault, PackFaults
@@ -42,7 +41,7 @@ def parse_issuers(raw: bytes) -> tuple[Change, ...]:
     """Read a list (CSV, UTF-8, a header line). Raises PackFaults with everything that is wrong."""
     try:
         text = raw.decode("utf-8-sig")
-        rows = list(csv.reader(StringIO(text, newline=""), strict=True)) if len(text) <= ISSUER_LIST_CHARS_MAX else []
+        rows = list(csv.reader(text.splitlines(), strict=True)) if len(text) <= ISSUER_LIST_CHARS_MAX else []
     except (UnicodeDecodeError, csv.Error) as wrong:
         raise PackFaults((Fault(FILE, 0, "", "", f"无法读取：{wrong}", f"cannot be read: {wrong}"),)) from wrong
     if not rows or rows[0] != _HEADER or len(rows) > ACCEPTED_MAX:
