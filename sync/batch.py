@@ -7,11 +7,12 @@ that it is; bytes that are no row any more (a damaged disk) go as a base64 strin
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from sync.chain import Identity, Stored
+from sync.condition import Condition, readable
 from sync.limits import BATCH_GZIP_BYTES_MAX, BATCH_JSON_BYTES_MAX, BATCH_ROWS_MAX, EPOCH_MAX, SEQ_MAX
 from sync.record import BadRow, chain, decode
 
@@ -24,7 +25,10 @@ _GZIP = 31  # zlib's number for the gzip wrapper; its header then carries no tim
 
 
 class Batch(NamedTuple):
-    """Rows `first`.. of one terminal and epoch, as raw bytes; `prev_head` before the first, `head` after the last."""
+    """Rows `first`.. of one terminal and epoch, as raw bytes; `prev_head` before the first, `head` after the last.
+
+    `condition`: what the terminal says of itself, None when it says nothing.
+    """
 
     terminal: str
     epoch: int
@@ -32,6 +36,7 @@ class Batch(NamedTuple):
     rows: tuple[bytes, ...]
     prev_head: bytes
     head: bytes
+    condition: Condition | None = None
 
     @property
     def last(self) -> int:
@@ -43,13 +48,14 @@ class BadBatch(ValueError):
     """Bytes that are no batch."""
 
 
-class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     terminal: Terminal
     epoch: Epoch
     first: Seq
     prev_head: Head
     head: Head
     rows: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=BATCH_ROWS_MAX)]
+    state: Any = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -82,6 +88,7 @@ def pack(batch: Batch) -> bytes:
         batch.prev_head.hex(),
         batch.head.hex(),
         [msgspec.Raw(_embedded(raw)) for raw in batch.rows],
+        batch.condition,
     )
     press = zlib.compressobj(wbits=_GZIP)
     return press.compress(_encoder.encode(wire)) + press.flush()
@@ -94,9 +101,8 @@ def unpack(raw: bytes) -> Batch:
         rows = tuple(_extracted(bytes(row)) for row in wire.rows)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise BadBatch(f"not a batch: {wrong}") from wrong
-    return Batch(
-        wire.terminal, wire.epoch, wire.first, rows, bytes.fromhex(wire.prev_head), bytes.fromhex(wire.head)
-    )
+    heads = bytes.fromhex(wire.prev_head), bytes.fromhex(wire.head)
+    return Batch(wire.terminal, wire.epoch, wire.first, rows, *heads, readable(wire.state))
 
 
 def _unpressed(raw: bytes) -> bytes:

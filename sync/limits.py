@@ -66,6 +66,24 @@ BATCH_GZIP_BYTES_MAX = 1_048_576
 ANSWER_BYTES_MAX = 65_536
 """The backend's answer is some hundred bytes; a proxy's error page stays below this or is cut."""
 
+CONDITION_TROUBLES_MAX = 8
+"""Reader, PSAM, journal, standing and as many more."""
+
+TROUBLE_CHARS_MAX = 200
+"""A sentence of a driver; a trace is for the device's own log."""
+
+CONDITION_SECONDS = 30
+"""A terminal says how it is twice a minute at most: on a drain of its backlog this costs nothing."""
+
+CLOCKS_APART_HOURS = 3
+"""Two terminals' clocks may be this far apart before a card's counters say more than the clocks do."""
+
+DEBITS_A_DAY_MAX = 200
+"""Debits of one card in a day: a courier on all buses makes a tenth of it."""
+
+SILENT_HOURS = 24
+"""A terminal that says nothing for a day is looked at; a bus rests for a night."""
+
 CARRIED_BYTES_MAX = ANSWER_BYTES_MAX + 1_024
 """An answer on a stick: the answer itself, the digest of its batch and a signature."""
 

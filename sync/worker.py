@@ -2,15 +2,17 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sync.batch import batch_of, pack
 from sync.chain import Identity
+from sync.condition import Condition
 from sync.errors import JournalError
 from sync.journal import Journal
-from sync.limits import BATCH_BYTES_MAX
+from sync.limits import BATCH_BYTES_MAX, CONDITION_SECONDS
 from sync.link import Link, LinkDown
 from sync.numbers import Unsent
 from sync.session import (
@@ -62,8 +64,9 @@ class Worker:
         chance: Callable[[], float] = random.random,
         on_standing: Callable[[str], None] = lambda standing: None,
         renew: Callable[[Link], str] = lambda link: "",
+        condition: Callable[[], Condition | None] = lambda: None,
     ) -> None:
-        """`chance` in [0, 1) spreads the pauses of many terminals."""
+        """`chance` in [0, 1) spreads the pauses of many terminals; `condition`: what the terminal says of itself."""
         self._journal = journal
         self._link = link
         self._on_versions = on_versions
@@ -71,6 +74,8 @@ class Worker:
         self._chance = chance
         self._on_standing = on_standing
         self._renew = renew
+        self._condition = condition
+        self._condition_due = 0.0
         self.session = Session(journal.identity)
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -152,6 +157,9 @@ class Worker:
         identity, last_seq = journal.identity, journal.last_seq
         rows = journal.rows(acknowledged, self.session.batch_rows, BATCH_BYTES_MAX)
         batch = batch_of(identity, acknowledged, journal.head_at(acknowledged), rows)
+        if (now := time.monotonic()) >= self._condition_due:
+            batch = batch._replace(condition=self._condition())
+            self._condition_due = now + CONDITION_SECONDS
         answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch), "gzip")
         if answer.standing:
             self._on_standing(answer.standing)

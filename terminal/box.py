@@ -17,6 +17,7 @@ from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded
 from config.model import Configuration, Hospital, Peripherals
 from config.store import load_hot_list
+from sync.condition import Condition
 from sync.errors import JournalError
 from sync.events import Alarm
 from sync.journal import Journal
@@ -25,6 +26,7 @@ from sync.worker import Worker
 from tariffs.pack import Pack
 from tariffs.stops import Place
 from terminal import identity
+from terminal.condition import of_device
 from terminal.desk import Desk
 from terminal.drivers import watchdog
 from terminal.drivers.clock import SystemClock
@@ -110,7 +112,9 @@ def build(
     clock = SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
 
     alarm, standing = alarms(journal, clock), identity.Standing(data)
-    worker = _worker(configuration, journal, credential, standing, alarm)
+    worker = _worker(
+        configuration, journal, credential, standing, alarm, lambda: of_device(device, clock, software())
+    )
     _tell(alarm, pack, hot_list)
     signals = load_signals()
     manager, watched_s = watchdog.from_environment({} if environment is None else environment)
@@ -291,6 +295,7 @@ def _worker(
     credential: identity.Credentials,
     standing: identity.Standing,
     alarm: Callable[[str, str], None],
+    condition: Callable[[], Condition],
 ) -> Worker | None:
     """The sync thread, not started; None where no backend is configured."""
     if not configuration.sync.backend:
@@ -300,7 +305,15 @@ def _worker(
     def renew(link: Link) -> str:
         return identity.renewed(credential, link)
 
-    return Worker(journal, link, lambda versions: None, alarm, on_standing=standing.heard, renew=renew)
+    return Worker(
+        journal,
+        link,
+        lambda versions: None,
+        alarm,
+        on_standing=standing.heard,
+        renew=renew,
+        condition=condition,
+    )
 
 
 def status(device: Device, worker: Worker | None) -> Status:

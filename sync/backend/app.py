@@ -25,6 +25,7 @@ from sync.backend.office import office_routes
 from sync.backend.operator import Operator, problem, stick_routes
 from sync.backend.service import Backend, CannotEnrol, Service, Unavailable
 from sync.backend.store import Database
+from sync.backend.watch import watch_routes
 from sync.batch import BadBatch, Terminal, unpack
 from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX, UNAVAILABLE_SECONDS
 
@@ -80,7 +81,7 @@ def app_over(
             Route("/v1/xf", endpoints.asks(report.consumption)),
             *Desk(backend, now, _json).routes(),
             *LoadDesk(backend, now, _json).routes(),
-            *(() if operator is None else (*stick_routes(backend, operator), *office_routes(backend, operator, now))),
+            *(() if operator is None else _operators(backend, operator, now)),
             *(guard.routes(gate) if gate is not None else ()),
         ],
         middleware=[Middleware(guard.Guard, gate=gate, operator=operator)] if gate is not None else [],
@@ -90,6 +91,14 @@ def app_over(
         backend.custody = gate.custody
     app.state.backend = backend
     return app
+
+
+def _operators(backend: Service, operator: Operator, now: Callable[[], str]) -> list[Route]:
+    return [
+        *stick_routes(backend, operator),
+        *office_routes(backend, operator, now),
+        *watch_routes(backend, operator, now),
+    ]
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 from sync.backend.keys import TacKeys, UnknownScheme, verifies
 from sync.backend.store import Database
 from sync.events import Adjusted, Alarm, Done, Grey, Held, Locked, Void
+from sync.impossible import impossible
 from sync.issuer_files import BadFile, build_xf_line, xf_line
 from sync.record import BadRow, Row, decode
 from sync.settlement import PAID, Ground, Load, Record, State, settle
@@ -91,7 +92,7 @@ def _close_charge(database: Database, keys: TacKeys, key: Key, outcome: Done | V
         state = State.DONE if proven and isinstance(outcome, Done) else State.GREY
         changes |= {"state": state.value, "tac": outcome.tac, "proven": int(proven)}
         if proven:
-            _look_for_twins(database, of, charge, now)
+            _look_at_counters(database, of, charge, now)
     _change(database, of, **changes)
     return held.card
 
@@ -147,14 +148,19 @@ def _is_proven(database: Database, keys: TacKeys, key: Key, held: Held, outcome:
     return False
 
 
-def _look_for_twins(database: Database, key: Key, charge: dict[str, Any], now: str) -> None:
-    """Two debits of one card with one counter and two valid TACs cannot be: a cloned chip."""
-    same = database.table("charge").rows_where(
-        f"card = ? and counter = ? and proven = 1 and not ({_WHERE_KEY})", (charge["card"], charge["counter"], *key)
-    )
-    for twin in same:
-        detail = f"also row {twin['seq']} of {twin['terminal']}, epoch {twin['epoch']}"
-        raise_alarm(database, key, "counter_paid_twice", now, detail)
+def _look_at_counters(database: Database, key: Key, charge: dict[str, Any], now: str) -> None:
+    """What a card's counter cannot do: serve twice, go back, run away. A chip is cloned, or a clock is wrong."""
+    card, counter = charge["card"], charge["counter"]
+    around = """select terminal, epoch, seq, counter, at from charge where card = ? and proven = 1 and counter in (
+        ?, (select max(counter) from charge where card = ? and proven = 1 and counter < ?),
+        (select min(counter) from charge where card = ? and proven = 1 and counter > ?))"""
+    for other in database.query(around, (card, counter, card, counter, card, counter)):
+        if (other["terminal"], other["epoch"], other["seq"]) == key:
+            continue
+        what = impossible((counter, charge["at"]), (other["counter"], other["at"]))
+        if what:
+            detail = f"also row {other['seq']} of {other['terminal']}, epoch {other['epoch']}"
+            raise_alarm(database, key, what, now, detail)
 
 
 def _change(database: Database, key: Key, **changes: Any) -> None:

@@ -18,6 +18,8 @@ TABLES: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
         {"terminal": str, "epoch": int, "first_serial": int, "ack": int, "head": bytes, "contact": str},
         ("terminal", "epoch"),
     ),
+    # What each terminal said of itself last (sync/condition.py), and when it did.
+    "condition": ({"terminal": str, "epoch": int, "at": str, "told": str}, ("terminal",)),
     # Every acknowledged row as it came. `kind` "" for one that did not get into the books (see quarantine).
     "row": (
         {"terminal": str, "epoch": int, "seq": int, "kind": str, "raw": bytes, "head": bytes},

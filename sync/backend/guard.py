@@ -20,13 +20,14 @@ from sync.backend.bodies import TooLong, read_body
 from sync.backend.gate import CertificateRequest, Gate, Refused
 from sync.backend.operator import Operator
 from sync.backend.registry import Met
+from sync.backend.watch import PAGE
 from sync.batch import Terminal
 from sync.limits import BATCH_GZIP_BYTES_MAX
 from sync.link import RENEW, STANDING
 from sync.proof import HEADER
 from sync.session import Problem
 
-OPEN = ("/v1/authority", "/v1/health")
+OPEN = ("/v1/authority", "/v1/health", *PAGE)
 """What anybody may ask."""
 OF_COUNTERS = tuple(f"/v1/hospital/{name}" for name in ("insured", "verdict", "statement", "corrections"))
 """What any terminal may ask."""

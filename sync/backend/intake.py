@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import msgspec
+
 from sync.backend import hospital, loads, refunds
 from sync.backend.books import enter, raise_alarm, settle_card
 from sync.backend.custody import Custody
@@ -54,7 +56,16 @@ def take(
     enter_rows(database, keys, [kept.row for kept in judged.kept if kept.row is not None], now, centre, custody)
     changes = {"contact": now, "ack": judged.stream.ack, "head": judged.stream.head}
     database.table("stream").update(key, changes)
+    note_condition(database, batch, now)
     return Taken(judged.stream.ack, quarantined(database, batch))
+
+
+def note_condition(database: Database, batch: Batch, now: str) -> None:
+    """Keep what the terminal says of itself, in place of what it said before."""
+    if batch.condition is not None:
+        told = msgspec.json.encode(batch.condition).decode()
+        record = {"terminal": batch.terminal, "epoch": batch.epoch, "at": now, "told": told}
+        database.table("condition").upsert(record, pk="terminal")
 
 
 def enter_rows(

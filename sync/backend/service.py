@@ -40,7 +40,7 @@ class Service(ABC):
         """`now` gives ISO 8601 with offset; `versions` of hot list, tariff pack and the like, told in each answer;
         `hospital` what bills are settled with, None where no hospital counters report."""
         self._now = now
-        self._versions = dict(versions or {})
+        self.versions = dict(versions or {})
         self.hospital = hospital
         self.lender: Lender | None = None
         self.custody: Custody | None = None
@@ -118,7 +118,7 @@ class Service(ABC):
         if taken is None:
             return None
         ack = taken.ack_through
-        return Answer(batch.terminal, batch.epoch, ack, ack + 1, now, 0, self._versions, taken.quarantined)
+        return Answer(batch.terminal, batch.epoch, ack, ack + 1, now, 0, self.versions, taken.quarantined)
 
 
 class Backend(Service):

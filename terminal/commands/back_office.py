@@ -75,15 +75,16 @@ def stick_key(data: Path) -> None:
     click.echo(Operator(data).stick_key)
 
 
-def told(data: Path, address: str, question: str, of: Any) -> bytes:
-    """What the running backend answers its operator; `of` a question, or bytes as they are. Ends the command when it
-    refuses."""
+def told(data: Path, address: str, question: str, of: Any = None) -> bytes:
+    """What the running backend answers its operator; `of` a question, or bytes as they are, None to ask by GET. Ends
+    the command when it refuses."""
     from sync.limits import ISSUER_FILE_BYTES_MAX
     from sync.link import Link
 
     link = Link(address, token=operator_token(data), most=ISSUER_FILE_BYTES_MAX)
     try:
-        got = link.post(f"/v1/operator/{question}", of if isinstance(of, bytes) else json.dumps(of).encode())
+        path, body = f"/v1/operator/{question}", of if isinstance(of, bytes) else json.dumps(of).encode()
+        got = link.get(path) if of is None else link.post(path, body)
     finally:
         link.close()
     if got.status == 200:
@@ -95,7 +96,7 @@ def told(data: Path, address: str, question: str, of: Any) -> bytes:
     fail(f"后台拒绝 · the backend refuses (HTTP {got.status}): {why}")
 
 
-def asked(data: Path, address: str, question: str, of: Any) -> Any:
+def asked(data: Path, address: str, question: str, of: Any = None) -> Any:
     """The same, read as JSON."""
     return json.loads(told(data, address, question, of))
 
@@ -110,5 +111,28 @@ def operator_token(data: Path) -> str:
         fail(f"操作员令牌读不出来 · the operator's token cannot be read: {wrong}")
 
 
-COMMANDS: dict[str, click.Command] = {"import": import_, "stick-key": stick_key}
+@click.command()
+@data
+@at
+@as_json
+@speaking
+def alarms(data: Path, address: str, as_json: bool) -> None:
+    """List the latest alarms in the books, each with what it means and what to do."""
+    found = asked(data, address, "health")["latest"]
+    lines = []
+    for one in found:
+        lines.append(f"{one['at'][:16]}  {one['terminal']} #{one['seq']}  {one['zh']} · {one['en']}")
+        lines.append(f"    → {one['zh_do']} · {one['en_do']}    ({one['what']}: {one['detail']})")
+    answer(found, as_json, lambda: lines or ["没有报警 · no alarm"])
+
+
+@click.command()
+@data
+@at
+def page(data: Path, address: str) -> None:
+    """Print the address of the operator's page, with the token in it: for a browser on this machine."""
+    click.echo(f"{address}/operator#token={operator_token(data)}")
+
+
+COMMANDS: dict[str, click.Command] = {"import": import_, "stick-key": stick_key, "alarms": alarms, "page": page}
 """What `smk backend` does beside serving."""

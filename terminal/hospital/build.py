@@ -18,6 +18,7 @@ from tariffs.copay.load import parse_policy
 from tariffs.copay.policy import Policy
 from tariffs.faults import PackFaults
 from terminal import box, identity
+from terminal.condition import of_journal
 from terminal.drivers.clock import SystemClock
 from terminal.hospital.centre import Centre
 from terminal.hospital.counter import Counter
@@ -76,6 +77,7 @@ def build(configuration: Configuration) -> Built:
             lambda versions: None,
             lambda what, why: log.error("%s: %s", what, why),
             renew=lambda link: identity.renewed(credential, link),
+            condition=lambda: of_journal(configuration, journal, clock, "hospital", box.software()),
         )
         centre = Centre(Link(address, credential=credential), vault, whose.terminal)
         worker.start()

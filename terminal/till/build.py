@@ -16,6 +16,7 @@ from sync.link import Link
 from sync.worker import Worker
 from terminal import box, identity
 from terminal.chips import Chips
+from terminal.condition import of_journal
 from terminal.desk import Desk
 from terminal.drivers.clock import SystemClock
 from terminal.till.counter import Parts, Till
@@ -78,7 +79,8 @@ def build(configuration: Configuration) -> Built:
     if address := configuration.sync.backend:
         link = Link(address, credential=credential)
         renew = partial(identity.renewed, credential)
-        worker = Worker(journal, link, lambda versions: None, alarm, renew=renew)
+        told = partial(of_journal, configuration, journal, clock, "market", box.software())
+        worker = Worker(journal, link, lambda versions: None, alarm, renew=renew, condition=told)
         issuer = Backend(Link(address, credential=credential), whose.terminal, whose.epoch)
     desk = Desk(journal, configuration, hot_list.value, clock.read())
     chips = Chips(

@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 
 from sync.backend.books import raise_alarm
 from sync.backend.database import TABLES
-from sync.backend.intake import Taken, quarantined, set_aside
+from sync.backend.intake import Taken, note_condition, quarantined, set_aside
 from sync.backend.judgement import BROKEN, CONFLICT, Aside, Judged, Kept, Stream, judge, kind_of, overlap
 from sync.backend.postgres.schema import Link
 from sync.backend.postgres.tables import PostgresDatabase
@@ -64,6 +64,8 @@ def take_together(
     found = [Meant(batch, _judged(link, stream, batch, refusals)) for batch, stream in known]
     strangers = _store(link, found)
     _move(link, found, now)
+    for batch, _ in sorted((meant for meant in found if meant.judged), key=lambda meant: meant.batch.terminal):
+        note_condition(PostgresDatabase(link), batch, now)
     return [None if judged is None else _taken(link, batch, judged, strangers, now) for batch, judged in found]
 
 
