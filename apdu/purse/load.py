@@ -148,13 +148,15 @@ def heal_load(purse: Purse, draft: OpenLoad) -> Script[LoadHealing]:
         entries = found[0] if found else []
         if any(_bears(entry, purse, draft) for entry in entries):
             return LoadHealing("DONE", proof[1], "proved")
-        taken = any(_sequence(entry) == draft.counter + purse.profile.log_offset for entry in entries)
-        return LoadHealing("VOID", b"", "not_ours") if taken else LoadHealing("GREY", proof[1], "no_evidence")
+        if any(_sequence(entry) == draft.counter + purse.profile.log_offset for entry in entries):
+            return LoadHealing("VOID", b"", "not_ours")
     try:
         opened = yield from init_load(draft.terminal, 0)
     except StatusError:
-        return LoadHealing("GREY", b"", "init_refused")
+        return LoadHealing("GREY", b"" if proof is None else proof[1], "init_refused")
     seen = opened.balance_fen, opened.counter
+    if proof is not None:
+        return LoadHealing("GREY", proof[1], "no_evidence", *seen)
     loads = (opened.counter - draft.counter) & 0xFFFF
     if loads == 0:
         return LoadHealing("VOID", b"", "counter_unmoved", *seen)

@@ -213,7 +213,7 @@ def _refusal(database: Database, keys: LoadKeys, rules: Rules, ask: Ask, now: st
         raise_alarm(database, key, "wrong_mac1", now, f"card ending {held.card[-4:]}")
         return "false_card"
     settle_by_card(database, held.card, held.counter, key, now)
-    if not rules.load_min_fen <= held.amount <= rules.load_max_fen:
+    if held.source != "refund" and not rules.load_min_fen <= held.amount <= rules.load_max_fen:
         return "load_limit"
     if held.balance + held.amount > rules.balance_max_fen:
         return "balance_limit"

@@ -18,7 +18,7 @@ from apdu.purse.read import select
 from config.model import Market, TopUp
 from sync import till_rows
 from sync.asking import NoAnswer
-from sync.events import AnyEvent, DealLeft, Held, Item, LoadHeld, Refund, SaleAsked, ShiftOff, ShiftOn, Void
+from sync.events import AnyEvent, DealLeft, Done, Held, Item, LoadHeld, Refund, SaleAsked, ShiftOff, ShiftOn
 from sync.events.load import Source
 from sync.journal import Journal
 from sync.loading import Due as RefundDue
@@ -194,7 +194,8 @@ class Till:
         row = self.journal.row(seq) if 0 < seq <= self.journal.last_seq else None
         if row is None or not isinstance(row.event, Held):
             raise refused("no_sale")
-        noted = [one.event for one in self.journal.outcomes_of(seq) if isinstance(one.event, Refund)]
+        events = [one.event for one in self.journal.outcomes_of(seq)]
+        noted = [event for event in events if isinstance(event, Refund)]
         same = [refund for refund in noted if refund.operation == order]
         if same:
             if same[0].amount != amount_fen:
@@ -202,10 +203,10 @@ class Till:
             return same[0]
         if not ORDER.fullmatch(order):
             raise refused("bad_order")
+        if not any(isinstance(event, Done) for event in events):
+            raise refused("no_sale")
         if not 0 < amount_fen <= row.event.amount - sum(refund.amount for refund in noted):
             raise refused("refund_limit", row.event.amount)
-        if any(isinstance(one.event, Void) for one in self.journal.outcomes_of(seq)):
-            raise refused("no_sale")
         return self._refund(order, seq, row.event, amount_fen, "clerk", on)
 
     def card_number(self, seconds: float = CARD_SECONDS, given_up: Callable[[], bool] = lambda: False) -> str:

@@ -108,7 +108,7 @@ class Ledger:
         cue = {Done: Cue.MOVED, LoadDone: Cue.MOVED, Void: Cue.NOTHING_MOVED, LoadVoid: Cue.NOTHING_MOVED}
         if deal is not None and deal.held == row.seq and deal.step is not Step.DONE:
             self._change(deal, cue.get(type(outcome), Cue.UNKNOWN))
-            if isinstance(outcome, LoadGrey):  # the backend decides: the clerk has nothing to wait for
+            if isinstance(outcome, LoadGrey) and deal.step is Step.UNCLEAR:  # the backend decides, no clerk need wait
                 self.leave(deal.order)
 
     def _count(self, event: AnyEvent) -> None:
