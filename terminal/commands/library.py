@@ -199,7 +199,7 @@ def library_renew(configuration: str, items: tuple[str, ...], card: str | None, 
 @as_json
 @speaking
 def library_fee(configuration: str, yuan: str, card: str | None, contact: bool, by: str, as_json: bool) -> None:
-    """Tell the library system that a reader has paid YUAN ("1.50"). The money itself is taken before, elsewhere."""
+    """Tell the library system that YUAN ("1.50") were paid elsewhere; smk library pay takes it from the purse."""
     from tariffs.money import BadAmount, fen_from_text
 
     try:
@@ -211,6 +211,45 @@ def library_fee(configuration: str, yuan: str, card: str | None, contact: bool, 
     number, _ = _who(configuration, card, contact)
     payment = "02" if by == "purse" else "00"
     _told(_counting(configuration, lambda counter: [counter.fee(number, fen, payment)]), as_json)
+
+
+@library.command("pay")
+@configuration_file
+@click.argument("yuan")
+@click.option("--order", help="20 hex digits that name this payment: said again it is not taken again.")
+@click.option("--wait", "seconds", type=float, default=60.0, help="Seconds to wait for a card (60).")
+@as_json
+@speaking
+def library_pay(configuration: str, yuan: str, order: str | None, seconds: float, as_json: bool) -> None:
+    """Take a fee of YUAN from the purse of the card that is put down, then tell the library system.
+
+    Offline too: the library system is told when it is there again (smk library replay). Exit status as smk market.
+    """
+    from config.store import load_configuration
+    from terminal.commands.tills import Open, amount, carried_out, new_order, told
+    from terminal.library import fees
+    from terminal.till.build import build
+    from terminal.till.outside import Outside
+    from terminal.till.words import Refused
+
+    fen, loaded = amount(yuan), load_configuration(Path(configuration)).value
+
+    def work(counter: "Counter") -> None:
+        built, outside = build(loaded, counter.journal), Outside(loaded.peripherals)
+        try:
+            opened = Open(built, outside, loaded)
+            deal = fees.ask(built.till, new_order(order), fen, loaded.library.branch)
+            deal = carried_out(opened, deal, seconds, as_json)
+            for result in fees.tell(counter, built.till):
+                click.echo(result.line(), err=True)
+            told(opened, deal, as_json)
+        except Refused as refused:
+            fail(f"✗ {refused}", REFUSED)
+        finally:
+            outside.close()
+            built.close()
+
+    _counting(configuration, work)
 
 
 @library.command("status")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from terminal.till.outside import Outside
 
 REFUSED, UNCLEAR = 2, 3
+SEND_SECONDS = 2.0
+"""What a command gives to the sending of its rows: the next one sends what is left."""
 order_option = click.option("--order", help="20 hex digits that name this deal: said again it is not done again.")
 seconds_option = click.option("--wait", "seconds", type=float, default=60.0, help="Seconds to wait for a card (60).")
 
@@ -61,8 +63,7 @@ def working(configuration: str, work: Callable[[Open], Any]) -> Any:
         fail(f"✗ {refused}", REFUSED)
     finally:
         outside.close()
-        if built.worker is not None:
-            built.worker.wake()
+        built.drain(SEND_SECONDS)
         built.close()
 
 

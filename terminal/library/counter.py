@@ -78,11 +78,14 @@ class Counter:
         self._check("", item)
         return self._act("return", Loan("", item), lambda moment: None)
 
-    def fee(self, card: str, fen: int, payment: str) -> Result:
-        """Tell the library system of a fee that was paid: `payment` "00" in cash, "02" by card or purse."""
-        self._check(card, "")
+    def fee(self, card: str, fen: int, payment: str, debit: str = "") -> Result:
+        """Tell the library system of a fee that was paid: `payment` "00" in cash, "02" by card or purse.
+
+        `debit`: the row of the purse's debit for it, "" for none.
+        """
+        self._check(card, debit)
         assert fen > 0
-        return self._act("fee", Loan(card, "", payment), lambda moment: None, fen)
+        return self._act("fee", Loan(card, debit, payment), lambda moment: None, fen)
 
     def reader(self, card: str, family: str) -> ReaderView:
         """Who stands there and what is open: from the library system, else from what is known here."""
@@ -196,7 +199,11 @@ class Counter:
 
     def loan(self, entry: Entry) -> Loan:
         """Card and item of an act. Raises Unsealable."""
-        return msgspec.json.decode(self.vault.open_text(entry.asked.sealed, _place(entry.asked.operation)), type=Loan)
+        return self.loan_of(entry.asked)
+
+    def loan_of(self, asked: LoanAsked) -> Loan:
+        """As `loan`, of any act that this journal holds."""
+        return msgspec.json.decode(self.vault.open_text(asked.sealed, _place(asked.operation)), type=Loan)
 
     def seal_words(self, words: str, entry: Entry) -> str:
         """The library system's words about an act, for the exceptions list."""

@@ -30,18 +30,21 @@ BOTH = "market.stall"
 
 
 class Built(NamedTuple):
-    """A till with what runs beside it. `worker` None: no backend is configured."""
+    """A till with what runs beside it. `worker` None: no backend is configured; `shared`: the journal is another's."""
 
     till: Till
     journal: Journal
     chips: Chips
     worker: Worker | None
+    shared: bool = False
 
-    def drain(self) -> bool:
-        """Wait until the backend has every row, for a while; false when it has not."""
-        deadline = time.monotonic() + DRAIN_SECONDS
+    def drain(self, seconds: float = DRAIN_SECONDS) -> bool:
+        """Wait until the backend has every row, for a while and only while it answers; false when it has not."""
+        deadline = time.monotonic() + seconds
         while self.worker is not None and self.journal.unsent().rows and time.monotonic() < deadline:
             self.worker.wake()
+            if self.worker.standing().online is False:
+                break
             time.sleep(DRAIN_STEP_SECONDS)
         return not self.journal.unsent().rows
 
@@ -50,11 +53,15 @@ class Built(NamedTuple):
         if self.worker is not None:
             self.worker.stop(STOP_SECONDS)
         self.chips.close()
-        self.journal.close()
+        if not self.shared:
+            self.journal.close()
 
 
-def build(configuration: Configuration) -> Built:
-    """Build the till. Raises ConfigError, BadProfile, JournalError: each says what to do."""
+def build(configuration: Configuration, shared: Journal | None = None) -> Built:
+    """Build the till, over a journal that is open already if it is `shared`.
+
+    Raises ConfigError, BadProfile, JournalError: each says what to do.
+    """
     if not (configuration.market.stall or configuration.topup.place or configuration.library.branch):
         zh, en = "本机不是收银台或充值台", "this device is no till"
         raise ConfigError(BOTH, zh, en, "填写 [market] stall 或 [topup] place", "set [market] stall or [topup] place")
@@ -64,7 +71,7 @@ def build(configuration: Configuration) -> Built:
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     clock = SystemClock()
-    journal = Journal.open(data / box.JOURNAL, whose, clock.boot_id)
+    journal = shared or Journal.open(data / box.JOURNAL, whose, clock.boot_id)
     last = journal.row(journal.last_seq)
     clock = SystemClock(datetime.fromisoformat(last.at) if last else None)
     journal.mark_signalled(journal.last_seq)  # a till's clerk asks for the outcome, nobody has it shown again
@@ -106,4 +113,4 @@ def build(configuration: Configuration) -> Built:
     till = Till(parts)
     if worker is not None:
         worker.start()
-    return Built(till, journal, chips, worker)
+    return Built(till, journal, chips, worker, shared is not None)
