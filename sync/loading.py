@@ -31,13 +31,13 @@ class State(Enum):
 class Cue(Enum):
     """What happened to it."""
 
-    ASKED = "the counter asks; MAC1 and limits are good"
+    ASKED = "the counter asks, MAC1 and limits are good"
     DECLINED = "a limit, MAC1 or the bank says no"
-    SET_ASIDE = "the bank has set it aside; cash and refunds at once"
+    SET_ASIDE = "the bank has set it aside, cash and refunds at once"
     NO_ANSWER = "the bank's answer is lost"
-    NOTHING_THERE = "asked: the bank has nothing, and is told to keep it so"
-    LOADED = "the card has it: load TAC, or counter"
-    NOT_LOADED = "the card has it not: counter, or CREDIT never sent"
+    NOTHING_THERE = "the bank says that it has nothing, and is told to keep it so"
+    LOADED = "the card has it, by load TAC or counter"
+    NOT_LOADED = "the card has it not, or CREDIT was never sent"
     TAKEN = "the bank has taken it"
     GIVEN_BACK = "the bank has given it back"
 

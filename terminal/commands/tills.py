@@ -40,7 +40,9 @@ class Open(NamedTuple):
     @property
     def place(self) -> str:
         """What stands on receipts."""
-        return self.configuration.market.stall or self.configuration.topup.place or self.configuration.library.branch
+        told = self.configuration
+        places = (told.market.stall, told.topup.place, told.library.branch)
+        return " / ".join(dict.fromkeys(place for place in places if place))
 
     def number(self) -> tuple[str, int]:
         """Terminal and epoch."""

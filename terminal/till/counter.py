@@ -32,7 +32,7 @@ from terminal.till.deal import Deal, Step
 from terminal.till.issuer import Issuer
 from terminal.till.ledger import Ledger, Totals
 from terminal.till.limits import CARD_SECONDS, ITEM_NAME_BYTES_MAX, ITEMS_MAX
-from terminal.till.loading import Visit, Wanted
+from terminal.till.loading import Loading, Wanted
 from terminal.till.purchase import Due, Purchase
 from terminal.till.words import Refused, refused
 
@@ -261,7 +261,7 @@ class Till:
         def ask(seq: int, held: LoadHeld) -> Granted | str:
             return issuer.granted(seq, held)
 
-        visit = Visit(self.parts.desk, self._situation(card), wanted, ask)
+        visit = Loading(self.parts.desk, self._situation(card), wanted, ask)
         outcome = visit.serve()
         return outcome, visit.why or (why if outcome.trouble == "psam" else "")
 

@@ -23,7 +23,7 @@ class Step(Enum):
 class Cue(Enum):
     """What happened to it."""
 
-    HELD = "durable; the card is about to be debited or loaded"
+    HELD = "durable, the card is about to be debited or loaded"
     NOTHING_MOVED = "the card shows that nothing moved"
     MOVED = "the card paid, or has the money"
     UNKNOWN = "nobody here can tell"

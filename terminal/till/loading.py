@@ -1,22 +1,20 @@
-"""One visit of one card at a top-up counter: its open debits and loads settled first, then the load. Pure.
-
-Everything outside is behind `Desk`, as in the tap (terminal/tap.py); the backend's word comes through `authorise`.
-"""
+"""One visit of one card that is to be loaded; the backend's word comes through `ask`. Pure."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from msgspec import Struct
 
 from apdu.errors import LinkLost, Malformed, StatusError, Torn
-from apdu.purse.load import Granted, LoadDraft, LoadHealing, LoadOrder, OpenLoad, Unsent, heal_load, load
+from apdu.purse.debit import balance
+from apdu.purse.load import Granted, LoadDraft, LoadOrder, OpenLoad, Unsent, heal_load, load
 from apdu.purse.read import Purse
-from sync.events import AnyEvent, LoadDone, LoadGrey, LoadHeld, LoadVoid
+from sync.events import LoadDone, LoadHeld, LoadVoid
 from sync.events.load import Source
 from sync.record import Row
 from tariffs.decide import barred
 from tariffs.verdict import Reason
-from terminal.tap import Desk, Met, Outcome, Situation, Tap
+from terminal.tap import Met, Outcome, Situation
+from terminal.till.visit import LoadDesk, Visit
 
 
 class Wanted(Struct, frozen=True):
@@ -39,44 +37,23 @@ Ask = Callable[[int, LoadHeld], Granted | str]
 """Asks the backend about the load of a row: its yes, or in a word why there is none."""
 
 
-class LoadDesk(Desk, Protocol):
-    """A desk that also knows loads."""
+class Loading(Visit):
+    """A card that comes to be loaded."""
 
-    def open_loads(self, card: str) -> list[Row]:
-        """The card's loads without an outcome, oldest first."""
-        ...
-
-
-class Visit(Tap):
-    """A card that comes to be loaded, or (`wanted` None) only to have its open loads settled."""
-
-    desk: LoadDesk
-
-    def __init__(self, desk: LoadDesk, situation: Situation, wanted: Wanted | None, ask: Ask) -> None:
+    def __init__(self, desk: LoadDesk, situation: Situation, wanted: Wanted, ask: Ask) -> None:
         super().__init__(desk, situation)
-        self.desk = desk
         self.wanted = wanted
         self.ask = ask
         self.why = ""
         """Why the backend or the counter did not load, in its word."""
-        self.settled: list[tuple[Row, str]] = []
-        """Earlier loads of this card that this visit settled, each with DONE, VOID or GREY."""
 
     def _served_by(self, met: Met) -> Outcome:
-        purse = met.purse
-        for row in self.desk.open_loads(purse.number):
-            held = row.event
-            assert isinstance(held, LoadHeld)
-            if held.aid == purse.profile.aid.hex().upper():
-                healing = self.desk.converse(heal_load(purse, OpenLoad(held.counter, held.amount, held.terminal)))
-                self._close_load(row.seq, held, healing)
-                self.settled.append((row, healing.kind))
-        wanted = self.wanted
-        if wanted is None:
-            return Outcome(Reason.HEALED, True, card=self.card)
+        purse, wanted = met.purse, self.wanted
+        self._settle_loads(purse)
         mine = [kind for row, kind in self.settled if _order(row) == wanted.order]
         if "DONE" in mine:
-            return Outcome(Reason.LOADED, True, wanted.amount_fen, card=self.card, seq=self.desk.held_seq)
+            after_fen = self.desk.converse(balance())
+            return Outcome(Reason.LOADED, True, wanted.amount_fen, after_fen, self.card, seq=self.desk.held_seq)
         if "GREY" in mine:
             return Outcome(Reason.IN_DOUBT, card=self.card)
         if wanted.card and wanted.card != self.card:
@@ -125,18 +102,6 @@ class Visit(Tap):
             return Outcome(Reason.LOADED, True, wanted.amount_fen, after, self.card, seq=self.desk.held_seq)
         self.why = "card_refused"
         return Outcome(Reason.IN_DOUBT if healing.kind == "GREY" else Reason.UNREADABLE, card=self.card)
-
-    def _close_load(self, seq: int, held: LoadHeld, healing: LoadHealing) -> None:
-        tac = healing.tac.hex().upper()
-        event: AnyEvent
-        if healing.kind == "DONE":
-            event = LoadDone(held=seq, operation=held.operation, tac=tac, when="", by="prove")
-        elif healing.kind == "VOID":
-            event = LoadVoid(held=seq, operation=held.operation, why=healing.why)
-        else:
-            seen = healing.balance_fen, healing.counter
-            event = LoadGrey(seq, held.operation, tac, healing.why, *seen)
-        self.desk.close(event)
 
 
 def held_of(draft: LoadDraft, wanted: Wanted, uid: str) -> LoadHeld:

@@ -9,7 +9,8 @@ from apdu.purse.heal import Healing
 from tariffs.decide import barred
 from tariffs.verdict import Admit, Charge, Reason, Refuse
 from tariffs.wallet import LastRide
-from terminal.tap import Desk, Met, Outcome, Situation, Tap
+from terminal.tap import Met, Outcome, Situation
+from terminal.till.visit import LoadDesk, Visit
 
 NO_RIDE = LastRide("", 0, "", datetime.min, datetime.min, 0, 0, 0, "")
 
@@ -26,10 +27,10 @@ class Due(Struct, frozen=True):
     card: str = ""
 
 
-class Purchase(Tap):
+class Purchase(Visit):
     """A card that is to pay `due`, once: its own torn debit for it is settled before another is thought of."""
 
-    def __init__(self, desk: Desk, situation: Situation, due: Due, left_fen: Callable[[str], int]) -> None:
+    def __init__(self, desk: LoadDesk, situation: Situation, due: Due, left_fen: Callable[[str], int]) -> None:
         """`left_fen`: what a card (20 digits) may still pay today."""
         super().__init__(desk, situation)
         self.left_fen = left_fen
@@ -42,6 +43,7 @@ class Purchase(Tap):
 
     def _served_by(self, met: Met) -> Outcome:
         due = self.due
+        self._settle_loads(met.purse)
         if due.held:
             if due.card != self.card:
                 return Outcome(Reason.PRESENT_SAME_CARD, card=self.card)

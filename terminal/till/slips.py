@@ -18,6 +18,10 @@ ENDS = {
 }
 
 
+KEEP = "请保留此凭条：确已扣款的，由后台确认后退还 · keep this: what was taken is given back"
+KEEP_LOAD = "请保留此凭条：卡片下次放到充值台时自动确认 · keep this: the card itself tells at its next visit"
+
+
 def masked(card: str) -> str:
     """A card's last four digits."""
     return f"*{card[-4:]}" if card else "-"
@@ -37,7 +41,7 @@ def receipt(deal: Deal, place: str, terminal: str, epoch: int) -> Receipt:
     if place:
         footer.insert(0, place)
     if deal.step is Step.DOUBT:
-        footer.append("请保留此凭条：确已扣款的，由后台确认后退还 · keep this: what was taken is given back")
+        footer.append(KEEP_LOAD if deal.what == "load" else KEEP)
     return Receipt(TITLES[deal.what], tuple(rows), f"{terminal}-{epoch}-{deal.held or deal.asked}", tuple(footer))
 
 
