@@ -91,13 +91,14 @@ def test_rows_that_lie_beyond_their_stream_are_neither_lost_nor_overwritten(city
 
 def test_a_commit_that_the_server_warns_of_is_not_acknowledged(city: City, city_line: str) -> None:
     terminal = paying(city, "00000001", 1)
-    failed = list[Exception]()
+    failed, stop = list[Exception](), threading.Event()
 
     def send() -> None:
-        try:
-            terminal.send()
-        except Exception as wrong:
-            failed.append(wrong)
+        while not stop.is_set():  # the server takes its time to read its settings anew
+            try:
+                terminal.send()
+            except Exception as wrong:
+                failed.append(wrong)
 
     waits = "select pid from pg_stat_activity where wait_event = 'SyncRep'"
     with psycopg.connect(city_line, autocommit=True) as link:
@@ -107,6 +108,7 @@ def test_a_commit_that_the_server_warns_of_is_not_acknowledged(city: City, city_
             sender = threading.Thread(target=send)
             sender.start()
             wait_until(lambda: link.execute(waits).fetchone())
+            stop.set()
             link.execute(f"select pg_cancel_backend(pid) from ({waits}) as waiting".encode())
             sender.join(10)
         finally:
