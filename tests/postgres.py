@@ -95,6 +95,12 @@ class Cluster:
         self._server.kill()
         self._server.wait(30)
 
+    def process(self, title: str) -> int:
+        """The server's process of that title, such as "walreceiver"."""
+        assert self._server is not None
+        lines = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in _children(self._server.pid)}
+        return next(pid for pid, line in lines.items() if title in line)
+
     def promote(self) -> None:
         """Make a standby the primary."""
         with psycopg.connect(self.line("postgres"), autocommit=True) as link:

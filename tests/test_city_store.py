@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sync.backend import judgement
+from sync.backend.postgres import schema
 from sync.backend.postgres.archive import Month
 from sync.backend.postgres.bookkeeper import Bookkeeper
 from sync.backend.postgres.service import City
@@ -63,10 +64,10 @@ def test_a_batch_that_cannot_be_taken_does_not_fail_those_beside_it(
 ) -> None:
     bad, *good = [paying(city, f"{number:08d}", 1) for number in range(10)]
 
-    def judge(stream: Any, batch: Batch, known: Any) -> Any:
+    def judge(stream: Any, batch: Batch, *told: Any) -> Any:
         if batch.terminal == bad.identity.terminal:
             raise ZeroDivisionError
-        return judgement.judge(stream, batch, known)
+        return judgement.judge(stream, batch, *told)
 
     monkeypatch.setattr("sync.backend.postgres.intake.judge", judge)
     with ThreadPoolExecutor(10) as pool:
@@ -116,6 +117,16 @@ def test_a_commit_that_the_server_warns_of_is_not_acknowledged(city: City, city_
             link.execute("select pg_reload_conf()")
     assert [type(wrong) for wrong in failed] == [Unavailable]
     assert terminal.send().ack_through == 2 and found(city)["rows"] == 2
+
+
+def test_a_store_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_has(city: City, city_line: str) -> None:
+    paying(city, "00000001", 1).send()
+    bookkeeper(city).catch_up()
+    with psycopg.connect(city_line) as link:
+        link.execute("alter table charge drop column merchant, drop column ground")  # with the indexes on them
+        schema.create(link)
+        schema.create(link)
+    assert counts(city) == {"done": 1} and bookkeeper(city).catch_up() == 0
 
 
 # Books that follow

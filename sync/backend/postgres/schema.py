@@ -6,6 +6,7 @@ is distributed by terminal wants it. `entered` says how far each stream is in th
 so that the books never hold up a collector.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from psycopg import Connection
@@ -14,6 +15,7 @@ from sync.backend.database import INDEXES, TABLES
 
 PARTITIONS = 8
 _TYPES = {str: "text", int: "bigint", bytes: "bytea"}
+_EMPTY = {str: "''", int: "0", bytes: "''"}
 _LOCK = 20_240_506  # of those that create the schema at the same time
 
 Link = Connection[Any]
@@ -23,19 +25,35 @@ def create(link: Link, partitions: int = PARTITIONS) -> None:
     """Create what is missing; `partitions` 0: one plain table of rows, for a database that distributes by itself."""
     with link.transaction():
         link.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        for statement in _statements(partitions):
-            link.execute(statement.encode())
+        for statements in (_tables(partitions), _missing_columns(link), _indexes()):
+            for statement in statements:
+                link.execute(statement.encode())
 
 
-def _statements(partitions: int) -> list[str]:
-    made = [_table(name, *shape) for name, shape in TABLES.items() if name != "row"]
-    made += [
-        f"create index if not exists {name}_{'_'.join(columns)} on {_quoted(name)} ({_list(columns)})"
-        for name, columns in INDEXES
-    ]
-    made.append("alter table stream set (fillfactor = 50)")  # its rows change with every batch: room for it in the page
-    made.append(_table("entered", {"terminal": str, "epoch": int, "seq": int}, ("terminal", "epoch")))
-    return made + _rows(partitions)
+def _tables(partitions: int) -> Iterator[str]:
+    for name, shape in TABLES.items():
+        if name != "row":
+            yield _table(name, *shape)
+    yield "alter table stream set (fillfactor = 50)"  # its rows change with every batch: room for it in the page
+    yield _table("entered", {"terminal": str, "epoch": int, "seq": int}, ("terminal", "epoch"))
+    yield from _rows(partitions)
+
+
+def _missing_columns(link: Link) -> Iterator[str]:
+    """What tables of an earlier version lack."""
+    sql = "select table_name, column_name from information_schema.columns where table_schema = current_schema()"
+    there = set(link.execute(sql).fetchall())
+    for name, (columns, _) in TABLES.items():
+        for column, kind in columns.items():
+            if (name, column) not in there:
+                made = f"{_quoted(column)} {_TYPES[kind]} not null default {_EMPTY[kind]}"
+                yield f"alter table {_quoted(name)} add {made}"
+
+
+def _indexes() -> Iterator[str]:
+    for name, columns in INDEXES:
+        index = "_".join((name, *columns))
+        yield f"create index if not exists {_quoted(index)} on {_quoted(name)} ({_list(columns)})"
 
 
 def _rows(partitions: int) -> list[str]:
