@@ -15,6 +15,7 @@ from msgspec.structs import replace as changed
 
 from sync.events import Sums
 from sync.limits import CASE_BYTES_MAX
+from sync.record import Row
 from tariffs.copay.bill import Bill, Unbalanced
 from tariffs.copay.claim import BadClaim, Claim, Entitlement, Key
 from tariffs.copay.policy import Policy
@@ -35,7 +36,8 @@ class BadCase(ValueError):
 class Insured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A person as the centre knows it: `facts` that the policy asks for (area, scheme, person …), national `insutype`.
 
-    `employer` is a reference, "" for none.
+    `employer` is a reference, "" for none. `booked`: by terminal the epoch and the last row of an outcome that is in
+    these accumulators, so that a terminal knows without any clock which of its bills are.
     """
 
     insutype: str
@@ -43,6 +45,11 @@ class Insured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     birth: date
     entitlement: Entitlement
     employer: str = ""
+    booked: Mapping[str, tuple[int, int]] = {}
+
+    def holds(self, row: Row) -> bool:
+        """Whether a bill's outcome is in these accumulators."""
+        return (row.epoch, row.seq) <= self.booked.get(row.terminal, (0, 0))
 
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,10 +112,14 @@ def mirrored(case: Case) -> Case:
 
 
 def applied(insured: Insured, effect: Effect) -> Insured:
-    """The person after a bill was booked."""
-    if effect.empty:
-        return insured
+    """The person after a bill."""
     return changed(insured, entitlement=insured.entitlement.after(effect.counted, effect.paid))
+
+
+def booked(insured: Insured, effect: Effect, outcome: Row) -> Insured:
+    """The person after the centre booked a bill by its outcome's row."""
+    marks = {**insured.booked, outcome.terminal: (outcome.epoch, outcome.seq)}
+    return changed(applied(insured, effect), booked=marks)
 
 
 def why_it_differs(said: Insured, true: Insured) -> str:

@@ -17,6 +17,7 @@ from config.hotlist import HotList
 from config.lastgood import LastGood, Loaded
 from config.model import Configuration, Hospital, Peripherals
 from config.store import load_hot_list
+from sync.chain import Identity
 from sync.condition import Condition
 from sync.errors import JournalError
 from sync.events import Alarm
@@ -106,11 +107,7 @@ def build(
     profiles = profiles_of(configuration)
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
-    clock = SystemClock()
-    journal = Journal.open(data / JOURNAL, whose, clock.boot_id)
-    last, synced = journal.row(journal.last_seq), journal.last_synced
-    clock = SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
-
+    journal, clock = open_journal(data, whose)
     alarm, standing = alarms(journal, clock), identity.Standing(data)
     worker = _worker(
         configuration, journal, credential, standing, alarm, lambda: of_device(device, clock, software())
@@ -157,6 +154,16 @@ def web_faces(configuration: Configuration) -> "list[WebFace]":
     from terminal.faces.web.face import WebFace
 
     return [WebFace(configuration.web.port)]
+
+
+def open_journal(data: Path, whose: Identity, shared: Journal | None = None) -> tuple[Journal, SystemClock]:
+    """The journal under `data`, or the `shared` one, and a clock that goes behind none of its rows.
+
+    Raises JournalError.
+    """
+    journal = shared or Journal.open(data / JOURNAL, whose, SystemClock().boot_id)
+    last, synced = journal.row(journal.last_seq), journal.last_synced
+    return journal, SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
 
 
 def house(built: Box, clock: SystemClock) -> "House":

@@ -220,7 +220,7 @@ class City:
             version = newest(database) + 1
             sealed = VAULT.seal(settling.write_insured(person), place(ref, version))
             entry = Person(ref, version, sealed.key, b64encode(sealed.data).decode())
-            take_persons(database, [entry], self.time.at.isoformat())
+            take_persons(database, VAULT, [entry], self.time.at.isoformat())
         return ref
 
     def known(self, ref: str) -> Insured:

@@ -8,7 +8,7 @@ import pytest
 from sync import settling
 from sync.backend import hospital
 from sync.events import BillCorrected, BillDone, BillHeld, BillVoid, HolderChecked
-from sync.settling import BadCase
+from sync.settling import BadCase, Insured
 from sync.statement import Why
 from terminal.chipcard import NotServed
 from terminal.hospital.step import Step
@@ -378,3 +378,38 @@ def test_a_bill_that_left_for_the_archive_is_still_on_the_statement_of_its_day(
     assert made.held.operation not in counter.ledger.made, "its rows are old enough"
     found = counter.reconcile("20261124")
     assert found.differences == () and found.ours == found.theirs != ()
+
+
+@pytest.mark.parametrize("clock", ["2026-11-20T09:00:00+08:00", "2026-11-30T09:00:00+08:00"])
+def test_a_wrong_clock_neither_forgets_nor_doubles_a_bill_beside_the_list(town: City, clock: str) -> None:
+    """Whether a bill of this counter is in the list, the list itself says; two clocks need not agree."""
+    town.insure(ZHANG, insured(10_000))
+    desk = town.desk()
+    right = town.time.at.isoformat()
+    town.time.set(clock)
+    booked = desk.settle(100_000)
+    town.time.set(right)
+    desk.sync()
+    town.deliver(desk)
+    desk.cut.set()
+    town.time.set(clock)
+    unbooked = desk.settle(50_000)
+    third = desk.settle(70_000)
+    told = [bill.held.sums.act_pay_dedc for bill in (booked, unbooked, third)]
+    assert told == [40_000, 0, 0]
+    assert [bill.held.sums.acct_pay for bill in (booked, unbooked, third)] == [10_000, 0, 0]
+    town.time.set(right)
+    desk.sync()
+    assert desk.counter.take_corrections() == []
+
+
+def test_what_the_office_tells_of_a_person_keeps_which_bills_are_in_it(town: City) -> None:
+    ref = town.insure(ZHANG, insured(10_000))
+    desk = town.desk()
+    desk.settle(100_000)
+    desk.sync()
+    booked = town.known(ref)
+    assert booked.booked
+    town.insure(ZHANG, Insured(booked.insutype, booked.facts, booked.birth, booked.entitlement, "ab" * 16))
+    assert town.known(ref).employer == "ab" * 16 and town.known(ref).booked == booked.booked
+    assert desk.settle(100_000).held.sums.act_pay_dedc == 0

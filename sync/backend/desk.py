@@ -108,6 +108,8 @@ class Desk:
 
     async def _persons(self, request: Request) -> Response:
         """The insurance office tells who is insured, as a whole list or a delta (sync/entitlements.py)."""
+        if self._backend.hospital is None:
+            return self._answer({"problem": "no_hospital"}, 404)
         try:
             taken = await run_in_threadpool(self._take_persons, await read_body(request, DELTA_GZIP_BYTES_MAX))
         except (TooLong, BadDelta) as wrong:
@@ -124,8 +126,9 @@ class Desk:
                 b64decode(one.sealed, validate=True)
         except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as wrong:
             raise BadDelta(str(wrong)) from wrong
+        assert self._backend.hospital is not None
         with self._backend.transaction() as database:
-            hospital.take_persons(database, persons, header.at)
+            hospital.take_persons(database, self._backend.hospital.vault, persons, header.at)
         return len(persons)
 
     async def _delta(self, request: Request) -> Response:

@@ -7,11 +7,13 @@ was booked, the correction too.
 """
 
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace as changed
 
 from sync import settling
 from sync.backend.books import raise_alarm
@@ -103,12 +105,14 @@ def _close(database: Database, hospital: Hospital, row: Row, outcome: BillDone |
         return
     changes: dict[str, Any] = {"state": "void", "day": _day(now)}
     if isinstance(outcome, BillDone):
-        changes |= {"state": "done"} | _booked(database, hospital, bill, now)
+        changes |= {"state": "done"} | _booked(database, hospital, bill, row, now)
     database.table("bill").update(outcome.operation, changes)
 
 
-def _booked(database: Database, hospital: Hospital, bill: dict[str, Any], now: str) -> dict[str, Any]:
-    """Settle the bill again and enter it; what changes in its record."""
+def _booked(
+    database: Database, hospital: Hospital, bill: dict[str, Any], outcome: Row, now: str
+) -> dict[str, Any]:
+    """Settle the bill again and enter it by its outcome's row; what changes in its record."""
     key = (bill["terminal"], bill["epoch"], bill["seq"])
     raw = next(database.table("row").rows_where("terminal = ? and epoch = ? and seq = ?", key))["raw"]
     row = decode(raw)
@@ -116,7 +120,7 @@ def _booked(database: Database, hospital: Hospital, bill: dict[str, Any], now: s
     said = row.event.sums
     try:
         booked, effect, why = _settled(database, hospital, row, row.event)
-        _enter(database, hospital, row.event.person, effect, now)
+        _enter(database, hospital, row.event.person, effect, outcome, now)
     except (BadCase, Unsealable) as wrong:
         raise_alarm(database, key, "bill_not_settled", now, str(wrong))
         return {"why": "as_said"} | {"booked": _text(said), "effect": msgspec.msgpack.encode(Effect())}
@@ -184,18 +188,27 @@ def _person(found: dict[str, Any]) -> Person:
     return Person(found["ref"], found["version"], found["key"], b64encode(found["sealed"]).decode("ascii"))
 
 
-def take_persons(database: Database, persons: list[Person], at: str) -> None:
-    """Enter what the insurance office tells; a person without a value is no longer insured."""
+def take_persons(database: Database, vault: Vault, persons: list[Person], at: str) -> None:
+    """Enter what the insurance office tells; a person without a value is no longer insured.
+
+    Its accumulators hold what is booked here: the office has it from these books.
+    """
     for one in persons:
-        sealed = b64decode(one.sealed)
-        record = {"ref": one.ref, "version": one.version, "key": one.key, "sealed": sealed, "at": at}
+        sealed = Sealed(one.key, b64decode(one.sealed))
+        with suppress(BadCase, Unsealable):
+            before = read_insured(database, vault, one.ref)
+            if before is not None and before.booked and sealed.data:
+                told = settling.read_insured(vault.open(sealed, place(one.ref, one.version)))
+                kept = changed(told, booked=before.booked)
+                sealed = vault.seal(settling.write_insured(kept), place(one.ref, one.version))
+        record = {"ref": one.ref, "version": one.version, "key": sealed.key, "sealed": sealed.data, "at": at}
         database.table("insured").upsert(record, pk="ref")
 
 
-def _enter(database: Database, hospital: Hospital, ref: str, effect: Effect, now: str) -> None:
+def _enter(database: Database, hospital: Hospital, ref: str, effect: Effect, outcome: Row, now: str) -> None:
     insured = read_insured(database, hospital.vault, ref)
-    if insured is not None and not effect.empty:
-        write_insured(database, hospital.vault, ref, settling.applied(insured, effect), now)
+    if insured is not None:
+        write_insured(database, hospital.vault, ref, settling.booked(insured, effect, outcome), now)
 
 
 def write_insured(database: Database, vault: Vault, ref: str, insured: Insured, now: str) -> None:

@@ -66,8 +66,7 @@ def build(configuration: Configuration) -> Built:
     chips = box.load_chip_profiles(hospital.chips)
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
-    clock = SystemClock()
-    journal = Journal.open(data / box.JOURNAL, whose, clock.boot_id)
+    journal, clock = box.open_journal(data, whose)
     store = Entitlements(data / STORE, vault)
     worker = centre = None
     if address := configuration.sync.backend:

@@ -4,9 +4,7 @@ Three lists block a person before that: persons, top-ups, employers.
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from apdu.social.profile import Profile
@@ -20,7 +18,6 @@ from sync.settling import Case, Insured
 from sync.vault import Vault
 from tariffs.copay.policy import Policy
 from terminal.chipcard import NotServed
-from terminal.hospital import limits
 from terminal.hospital.centre import Centre, Found
 from terminal.hospital.ledger import Ledger, Made
 from terminal.ports import Clock, ContactSlot
@@ -82,17 +79,15 @@ class LookUp:
                 raise NotServed(f"{name}_listed", *BLOCKS[name])
         states = self.states()
         found = self._ask_for(ref)
-        if found is not None and self._caught_up(ref):
-            found = self._ask_for(ref)
         value, fresh = (found.value, True) if found else (store.find(ref), False)
         if value is None:
             raise NotServed(*NOT_INSURED)
         insured = settling.read_insured(value)
         if fresh:
             states["insured"] = ListState(found.version if found else 0, 0)
-        for made in self._ledger.made.values():
-            if made.stands and made.held.person == ref and self._is_news(made, fresh):
-                insured = settling.applied(insured, case_of(self.parts.vault, made).effect)
+        own = (made for made in self._ledger.made.values() if made.stands and made.held.person == ref)
+        for made in [made for made in own if made.outcome is not None and not insured.holds(made.outcome)]:
+            insured = settling.applied(insured, case_of(self.parts.vault, made).effect)
         if insured.employer and 0 < store.level("employer", insured.employer) <= BLOCKING:
             raise NotServed("employer_listed", *BLOCKS["employer"])
         return Entitled(insured, fresh, states)
@@ -106,30 +101,6 @@ class LookUp:
         except NoAnswer as away:
             log.info("offline: %s", away)
             return None
-
-    def _caught_up(self, ref: str) -> bool:
-        """Wait until the centre has acknowledged this person's bills of ours; whether there were any to wait for.
-
-        What it says before does not tell whether they are in it.
-        """
-        outcomes = [made.outcome.seq for made in self._ledger.made.values() if made.outcome and made.held.person == ref]
-        journal, last = self.parts.journal, max(outcomes, default=0)
-        if last <= journal.acknowledged:
-            return False
-        self.parts.wake()
-        deadline = time.monotonic() + limits.VERDICT_SECONDS
-        while last > journal.acknowledged and time.monotonic() < deadline:
-            time.sleep(limits.ASK_AGAIN_SECONDS)
-        return True
-
-    def _is_news(self, made: Made, fresh: bool) -> bool:
-        """Whether the entitlement just found does not hold this bill yet: what the centre has not acknowledged, and
-        for the device's own list what was made after the list was true."""
-        assert made.outcome is not None
-        if made.outcome.seq > self.parts.journal.acknowledged:
-            return True
-        told = self.parts.store.told("insured").at
-        return not fresh and datetime.fromisoformat(made.outcome.at) > datetime.fromisoformat(told)
 
     def states(self) -> dict[ListName, ListState]:
         """Version and age of each of the device's lists now."""

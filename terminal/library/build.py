@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from config.files import read_file
 from config.model import Configuration, Library
 from config.store import load_pack_files
 from sync.ils import Account, Ils
-from sync.journal import Journal
 from sync.sip2.errors import BadIlsProfile
 from sync.sip2.ils import Desk
 from sync.sip2.profile import IlsProfile, read_profile
@@ -19,7 +17,6 @@ from sync.vault import Vault
 from tariffs.faults import PackFaults
 from tariffs.library import parse_blocked, parse_lending
 from terminal import box, identity
-from terminal.drivers.clock import SystemClock
 from terminal.library.counter import Counter, Rules
 from terminal.library.limits import BLOCKED_BYTES_MAX, PASSWORD_BYTES_MAX
 
@@ -49,11 +46,9 @@ def counter(configuration: Configuration) -> Iterator[Counter]:
     rules = load_rules(library)
     data = Path(configuration.terminal.data)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend)
-    clock = SystemClock()
-    journal = Journal.open(data / box.JOURNAL, whose, clock.boot_id)
+    journal, clock = box.open_journal(data, whose)
     try:
-        last = journal.row(journal.last_seq)
-        yield Counter(journal, vault, SystemClock(datetime.fromisoformat(last.at) if last else None), client, rules)
+        yield Counter(journal, vault, clock, client, rules)
     finally:
         client.close()
         journal.close()

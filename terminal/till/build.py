@@ -2,7 +2,6 @@
 
 import logging
 import time
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from terminal import box, identity
 from terminal.chips import Chips
 from terminal.condition import of_journal
 from terminal.desk import Desk
-from terminal.drivers.clock import SystemClock
 from terminal.till.counter import Parts, Till
 from terminal.till.issuer import Backend
 
@@ -70,10 +68,7 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
     pack, hot_list = box.load_tables(configuration)
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
-    clock = SystemClock()
-    journal = shared or Journal.open(data / box.JOURNAL, whose, clock.boot_id)
-    last = journal.row(journal.last_seq)
-    clock = SystemClock(datetime.fromisoformat(last.at) if last else None)
+    journal, clock = box.open_journal(data, whose, shared)
     journal.mark_signalled(journal.last_seq)  # a till's clerk asks for the outcome, nobody has it shown again
 
     def alarm(what: str, detail: str) -> None:

@@ -134,6 +134,8 @@ def _check_centre(clinic: "Clinic", made: dict[str, Made]) -> None:
     check(not raised, "no alarm", f"{[tuple(alarm) for alarm in raised[:3]]}")
     for patient in clinic.patients:
         _check_account(clinic, patient, made)
+        own = [name for name, bill in made.items() if bill.held.person == patient.ref and bill.corrections]
+        check(not patient.home or not own, "no needless correction", f"{own} of one counter's own patient")
 
 
 def _due(clinic: "Clinic", made: dict[str, Made]) -> dict[str, Sums]:

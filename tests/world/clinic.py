@@ -27,11 +27,12 @@ LAST_YEAR = date(2025, 12, 30)
 
 @dataclass
 class Patient:
-    """One insured person and what the account held at the start."""
+    """One insured person and what the account held at the start. `home`: the only counter it goes to; None: any."""
 
     spec: SocialSpec
     ref: str
     account_fen: int
+    home: Window | None = None
 
 
 @dataclass
@@ -84,8 +85,9 @@ class Clinic(World):
         self.clerks = {window.name: Clerk(self, window) for window in self.windows}
         self.visits: list[Visit] = []
         self.receipts: dict[str, tuple[Visit, Sums]] = {}
-        for window in self.windows:
+        for window, patient in zip(self.windows, self.patients, strict=False):
             window.deliver()
+            patient.home = window
 
     @property
     def stations(self) -> list[Window]:  # type: ignore[override]
@@ -97,8 +99,7 @@ class Clinic(World):
         """The counter waits in the world's time."""
         with ExitStack() as stack:
             stack.enter_context(super().unreal_time())
-            for module in ("counter", "lookup"):
-                stack.enter_context(patch(f"terminal.hospital.{module}.time", self.waiting))
+            stack.enter_context(patch("terminal.hospital.counter.time", self.waiting))
             yield
 
     def close(self) -> None:
@@ -155,6 +156,7 @@ class Clinic(World):
 
     def serve(self, patient: Patient, window: Window) -> Visit:
         """One patient comes to a counter."""
+        window = patient.home or window
         self.taps += 1
         today = self.time.at().date()
         day = self.chance.choice((today, today, today, today - timedelta(days=1), LAST_YEAR))

@@ -264,6 +264,7 @@ OFFLINE = Faults(often={"two_offline": 60, "network": 0, "sync": 0})
 
 ARCHIVES = Faults(mistake="", end=0.5, retained_rows=20, often={"idle": 40, "migrate": 16, "backend": 8, "torn": 20})
 UNPAID = Faults(end=0.0, often={"two_offline": 80, "cancel": 60, "network": 0, "sync": 0})
+WRONG_CLOCKS = Faults(often={"clock": 20, "lists": 20})
 LONG = Faults(retained_rows=20, end=0.3, often={"cancel": 30, "restored": 4})
 
 _KEPT = (
@@ -301,6 +302,7 @@ _KEPT = (
     Kept(wrong_counters.no_receipt_after_a_restart, BUSY, "clinic"),
     Kept(wrong_counters.shift_of_the_bill_not_of_its_money, BUSY, "clinic"),
     Kept(wrong_counters.refund_of_another_day_is_alone, REFUNDS, "clinic", 2),
+    Kept(wrong_counters.own_bills_by_the_clock, WRONG_CLOCKS, "clinic"),
     Kept(wrong_counters.exposure_unbounded, OFFLINE, "clinic"),
     Kept(wrong_counters.refund_makes_room, UNPAID, "clinic", 2),
     Kept(wrong_counters.archived_bills_forgotten, LONG, "clinic", 4, 5),

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
 import sync.backend.hospital
 import terminal.hospital.closing
 from sync.events import BillCorrected, BillDone
-from sync.settling import Effect
+from sync.record import Row
+from sync.settling import Effect, Insured
 from sync.statement import compare
 from terminal.hospital.closing import Closing
 from terminal.hospital.counter import Counter, Standing
 from terminal.hospital.ledger import Ledger
+from terminal.hospital.lookup import LookUp
 from terminal.hospital.step import Step
 
 
@@ -48,7 +51,7 @@ def bill_settled_twice() -> Any:
     def hold(database: Any, hospital: Any, row: Any, held: Any, now: str) -> None:
         original(database, hospital, row, held, now)
         effect = sync.backend.hospital._settled(database, hospital, row, held)[1]
-        sync.backend.hospital._enter(database, hospital, held.person, effect, now)
+        sync.backend.hospital._enter(database, hospital, held.person, effect, row, now)
 
     return patch.object(sync.backend.hospital, "_hold", hold)
 
@@ -136,6 +139,25 @@ def refund_makes_room() -> Any:
 def archived_bills_forgotten() -> Any:
     """A bill that left for the archive is unknown to its counter: this was a fault of the real program."""
     return patch.object(Closing, "_recalled", lambda _self, _operations: Ledger())
+
+
+@contextmanager
+def own_bills_by_the_clock() -> Iterator[None]:
+    """Whether a bill is in the list is told by the counter's clock: this was a fault of the real program."""
+    whole = LookUp.find
+
+    def find(self: LookUp, ref: str) -> Any:
+        told = self.parts.store.told("insured").at
+
+        def holds(_insured: Insured, row: Row) -> bool:
+            acknowledged = row.seq <= self.parts.journal.acknowledged
+            return acknowledged and datetime.fromisoformat(row.at) <= datetime.fromisoformat(told)
+
+        with patch.object(Insured, "holds", holds):
+            return whole(self, ref)
+
+    with patch.object(LookUp, "find", find):
+        yield
 
 
 def exposure_unbounded() -> Any:
