@@ -11,6 +11,7 @@ from typing import Any
 from config.limits import PROFILES_MAX
 from config.rules import (
     BACKEND,
+    BEYOND,
     CODE,
     DEVICE,
     HOSPITAL_LEVEL,
@@ -106,11 +107,17 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Unsent records from which the device warns: their count, their sum, the age of the oldest. Taps go on."""
+    """Unsent records from which the device warns: their count, their sum, the age of the oldest; and the same for
+    taking no more money (`stop_…`), where `beyond` is "stop". "" leaves it to the place: a till stops, a bus serves on.
+    """
 
     unsent_rows: int = ruled(whole(1, 1_000_000), default=10_000)
     unsent_fen: int = ruled(whole(1, 100_000_000, "分", "fen"), default=1_000_000)
     unsent_hours: int = ruled(whole(1, 720, "小时", "hours"), default=72)
+    stop_rows: int = ruled(whole(1, 1_000_000), default=20_000)
+    stop_fen: int = ruled(whole(1, 100_000_000, "分", "fen"), default=2_000_000)
+    stop_hours: int = ruled(whole(1, 2_160, "小时", "hours"), default=144)
+    beyond: str = ruled(BEYOND, default="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,12 @@ KEY_STORE = shaped(
     'must be "pkcs11:token=…?module-path=…&pin-source=file:…"; "" for a file in the data directory',
 )
 
+BEYOND = shaped(
+    "|serve|stop",
+    '须为 "serve"（继续营运）、"stop"（不再收款）或 ""（由场所决定）',
+    'must be "serve", "stop" or "" (as the place has it)',
+)
+
 CODE = shaped(
     r"[A-Za-z0-9_-]{0,8}",
     "须为至多 8 个字母、数字、- 或 _",

@@ -26,7 +26,7 @@ from sync.link import Link
 from sync.worker import Worker
 from tariffs.pack import Pack
 from tariffs.stops import Place
-from terminal import identity
+from terminal import backlog, identity
 from terminal.condition import of_device
 from terminal.desk import Desk
 from terminal.drivers import watchdog
@@ -132,7 +132,7 @@ def build(
         software=software(),
         sqlite=apsw.sqlite_lib_version(),
         alive=watchdog.Watchdog(manager, watched_s, lags).turn,
-        closed=standing.why,
+        closed=lambda: standing.why() or (backlog.STOPPED[1] if desk.is_stopped() else ""),
         sighting=sighting_of(configuration.peripherals),
     )
     desk = Desk(journal, configuration, hot_list.value, clock.read())
@@ -326,7 +326,8 @@ def _worker(
 def status(device: Device, worker: Worker | None) -> Status:
     """The device's state for the screens."""
     troubles = "; ".join(f"{what}: {why}" for what, why in device.troubles.items())
-    words = PARTS | {"standing": next((zh for zh, en in identity.CLOSED.values() if en in troubles), "")}
+    closed = (*identity.CLOSED.values(), backlog.STOPPED)
+    words = PARTS | {"standing": next((zh for zh, en in closed if en in troubles), "")}
     parts = "、".join(words[what] for what in device.troubles)
     ready = device.mode in (Mode.READY, Mode.SERVING)
     duty, unsent = device.desk.duty, device.desk.journal.unsent()

@@ -31,6 +31,7 @@ from sync.record import Row
 from sync.totals import Totals
 from tariffs.verdict import Reason
 from terminal import duty
+from terminal.backlog import Backlog, is_stopping, judge
 from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR, UNSIGNALLED_MINUTES
 from terminal.ports import Moment
 from terminal.tap import Memory, Outcome
@@ -54,7 +55,7 @@ class Desk:
         self.unwritten: list[AnyEvent] = []
         self._psam: Psam | None = None
         self._held_seq = 0
-        self._backlog_told = False
+        self._backlog_told = Backlog.WITHIN
         self.upkeep = Upkeep(journal)
         self._recent: dict[str, tuple[int, Outcome]] = {}
         self._unsignalled_rows = range(journal.signalled + 1, journal.last_seq + 1)
@@ -173,19 +174,25 @@ class Desk:
             self.keep(Grey(held=draft.row.seq, tac="", why=UNHEALED))
         return len(old)
 
+    def backlog(self) -> Backlog:
+        """How what is unsent stands to the limits, at this moment."""
+        return judge(self.configuration.limits, self.journal.unsent(), self.moment.at)
+
+    def is_stopped(self) -> bool:
+        """Whether no more money may be taken before some of it is sent. Raises JournalError."""
+        return is_stopping(self.configuration) and self.backlog() is Backlog.BEYOND
+
     def watch_backlog(self) -> None:
-        """Record an alarm when unsent rows go beyond a configured limit; taps go on. Raises JournalError."""
-        limits, unsent = self.configuration.limits, self.journal.unsent()
-        age = self.moment.at - datetime.fromisoformat(unsent.oldest_at) if unsent.oldest_at else timedelta()
-        over = (
-            unsent.rows > limits.unsent_rows
-            or unsent.fen > limits.unsent_fen
-            or age > timedelta(hours=limits.unsent_hours)
-        )
-        if over and not self._backlog_told:
+        """Record an alarm when unsent rows go beyond a configured limit, of warning or of stopping. Raises
+        JournalError."""
+        found = self.backlog()
+        if found is not self._backlog_told and found is not Backlog.WITHIN:
+            unsent = self.journal.unsent()
             log.warning("unsent: %s rows, %s fen, since %s", *unsent)
-            self.keep(Alarm("backlog", f"{unsent.rows} rows, {unsent.fen} fen, oldest {unsent.oldest_at}"))
-        self._backlog_told = over
+            what = "backlog" if found is Backlog.WARNED or not is_stopping(self.configuration) else "backlog_stop"
+            if what == "backlog_stop" or self._backlog_told is Backlog.WITHIN:
+                self.keep(Alarm(what, f"{unsent.rows} rows, {unsent.fen} fen, oldest {unsent.oldest_at}"))
+        self._backlog_told = found
 
     def staff(self, card: str) -> Outcome:
         """A driver's card: end the running shift, or begin the driver's next duty. A forgotten sign-off is closed."""

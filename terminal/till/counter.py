@@ -123,6 +123,10 @@ class Till:
         known = self._known(wanted)
         if known is not None:
             return known
+        desk = self.parts.desk
+        desk.begin(self.parts.clock.read(), None)
+        if desk.is_stopped():
+            raise refused("backlog")
         market = self.parts.market
         if total > min(market.sale_max_fen, AMOUNT_MAX_FEN):
             raise refused("sale_limit", market.sale_max_fen)

@@ -1,6 +1,7 @@
 """What a till says when it does not do something: a word for programs, Chinese and English for people. Pure."""
 
 from tariffs.money import yuan_text
+from terminal import backlog
 
 WORDS: dict[str, tuple[str, str]] = {
     "no_clerk": ("请输入工号", "the clerk's work number is missing"),
@@ -15,6 +16,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "item": ("品名或金额有误", "an item's name or amount is wrong"),
     "sale_limit": ("超过单笔限额 {yuan} 元", "over the limit of one sale, {yuan} yuan"),
     "day_limit": ("超过本机当日限额 {yuan} 元", "over this till's limit of a day, {yuan} yuan"),
+    "backlog": backlog.STOPPED,
     "load_limit": ("充值金额不在限额内（至多 {yuan} 元）", "not an amount that can be loaded (at most {yuan} yuan)"),
     "no_backend": ("本机未配置后台，不能充值", "no backend is configured: this till loads nothing"),
     "offline": (

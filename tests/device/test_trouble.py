@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from apdu.virtual import remote
-from config.model import Reader
+from config.model import Limits, Reader, Sync
 from sync.events import Done
 from terminal import loop
 from tests.device.rig import Rig, eventually
@@ -191,3 +191,18 @@ def test_a_path_with_no_reader_behind_it_is_told_with_what_to_do(make_rig: Calla
     rig = make_rig(reader=Reader("tty:NOBODY:pn532", 10))
     assert "check" in rig.closed("reader") or "plugged" in rig.troubles["reader"]
     assert rig.alive
+
+
+def test_a_validator_that_is_ordered_to_stop_closes_beyond_its_limit_and_opens_when_rows_are_sent(
+    make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "PSAM_CHECK_INTERVAL_S", 0.1)
+    limits = Limits(unsent_rows=3, stop_rows=4, beyond="stop")
+    rig = make_rig(limits=limits, sync=Sync(""))
+    rig.tap(rig.card())
+    rig.tap(rig.card(), wait=False)
+    assert "smk sync export" in rig.closed("standing")
+    assert eventually(lambda: any("U 盘" in status.zh for status in rig.recorder.statuses))
+    rig.box.journal.acknowledge(rig.box.journal.last_seq)
+    rig.ready()
+    assert rig.tap(rig.card()).outcome == "fare"
