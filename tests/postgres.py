@@ -34,7 +34,7 @@ def programs() -> Path:
     return found[-1].parent
 
 
-def _as_user(*command: str | Path) -> list[str]:
+def as_user(*command: str | Path) -> list[str]:
     """The command as a user that may run a server, and gone when we are."""
     who = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
     return ["setpriv", *who, "--pdeathsig=INT", *map(str, command)]
@@ -61,7 +61,7 @@ class Cluster:
         self._run("pg_basebackup", "-D", self.data, "-d", line, "-R", "-X", "stream", "-c", "fast", "--no-sync")
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        command = _as_user(programs() / program, *arguments)
+        command = as_user(programs() / program, *arguments)
         done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -69,7 +69,7 @@ class Cluster:
         """Start the server and wait until it answers."""
         settings = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         with (self.directory / "log").open("ab") as log:
-            command = _as_user(programs() / "postgres", "-D", self.data, *settings)
+            command = as_user(programs() / "postgres", "-D", self.data, *settings)
             self._server = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + 60
         while True:

@@ -72,8 +72,10 @@ class Run:
                     send_a_damaged_row(city.address)
                 self._watch_rolling(hour)
                 told(hour + 1, plan.hours, "")
-            for _ in range(LAST_ROUNDS):
-                if self._hour(crews, plan.hours, 0, away=False) == 0:
+            for hour in range(plan.hours, plan.hours + LAST_ROUNDS):
+                unsent = self._hour(crews, hour, 0, away=False)
+                self._watch_rolling(hour)
+                if not unsent:
                     break
             told(plan.hours, plan.hours, "the books")
             whole = self._ended(crews)
