@@ -45,7 +45,12 @@ def diversify(key: bytes, factor: bytes) -> bytes:
     """
     if len(key) != 16 or len(factor) != 8:
         raise ValueError("diversify takes a 16-byte key and an 8-byte factor")
-    return encrypt(key, factor + bytes(byte ^ 0xFF for byte in factor))
+    return encrypt(key, spread(factor))
+
+
+def spread(factor: bytes) -> bytes:
+    """What a key is diversified with, 16 bytes: the factor and NOT factor."""
+    return factor + bytes(byte ^ 0xFF for byte in factor)
 
 
 def session_key(key: bytes, random: bytes, counter: bytes, tail: bytes) -> bytes:

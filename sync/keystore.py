@@ -7,6 +7,7 @@ Source: PKCS #11 2.40; RFC 7512 (the pkcs11: URI).
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+_one_at_a_time = threading.RLock()
 CURVE = ec.SECP256R1()
 
 
@@ -73,8 +75,13 @@ def open_session(token: Token) -> Any:
 def session_on(token: Token) -> Iterator[Any]:
     """The token's session; what the token says against a use of it becomes KeyTrouble, and the next use logs in anew.
 
-    A token that lacks an object has said so and goes on.
+    A token that lacks an object has said so and goes on. A session does one thing at a time, so one thread has it.
     """
+    with _one_at_a_time:
+        yield from _used(token)
+
+
+def _used(token: Token) -> Iterator[Any]:
     session = open_session(token)
     import pkcs11
 
@@ -90,7 +97,7 @@ def session_on(token: Token) -> Iterator[Any]:
 
 
 class TokenKey(ec.EllipticCurvePrivateKey):
-    """A P-256 key pair in a token, found by its label. Used by one thread at a time."""
+    """A P-256 key pair in a token, found by its label."""
 
     def __init__(self, token: Token, label: str) -> None:
         """Raises KeyTrouble when the token has no such pair."""

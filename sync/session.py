@@ -136,7 +136,10 @@ def understand(identity: Identity, last_seq: int, sent: int, status: int, retry_
 def understand_enrolment(terminal: str, status: int, body: bytes) -> Identity | Unclear:
     """What the answer to an enrolment means; never raises."""
     if status != 200:
-        return Unclear(f"HTTP {status}")
+        try:
+            return Unclear(f"HTTP {status}: {_problems.decode(body).detail}")
+        except _WRONG:
+            return Unclear(f"HTTP {status}")
     try:
         enrolled = _enrolments.decode(body)
     except _WRONG as wrong:

@@ -38,6 +38,7 @@ COMMANDS = {
     "city": "city:city",
     "authority": "authority:authority",
     "terminal": "standing:terminal",
+    "keys": "keys:keys",
     "virtual": "virtual:virtual",
     "demo": "virtual:demo",
     "demo-hospital": "virtual:demo_hospital",

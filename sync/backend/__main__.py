@@ -16,8 +16,9 @@ from sync.backend.authority import BadAuthority
 from sync.backend.bank import SimulatedBank
 from sync.backend.door import Door, served
 from sync.backend.hospital import read_hospital
-from sync.backend.keys import BadKeys, KeyFile
+from sync.backend.keys import BadKeys
 from sync.backend.lender import Lender
+from sync.backend.masters import read_masters
 from sync.backend.operator import Operator
 from sync.backend.registry import REGISTRY
 from sync.vault import BadVault
@@ -83,7 +84,7 @@ def main(
     if (personal is None) != (policy is None):
         raise click.ClickException("--personal and --policy belong together: a bill is opened by one, settled by both")
     try:
-        masters = KeyFile.read(keys)
+        masters = read_masters(keys)
         hospital = read_hospital(personal, policy) if personal and policy else None
         office = operator or data
         face = Operator(office) if office else None

@@ -5,7 +5,7 @@ Source: docs/cards.md, "Key diversification" and "Input order".
 
 import tomllib
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from apdu import crypto
 from sync.events import Held
@@ -39,6 +39,19 @@ class LoadKeys(Protocol):
         ...
 
 
+class Masters(TacKeys, LoadKeys, Protocol):
+    """All of a backend's masters, wherever they lie (sync/backend/masters.py)."""
+
+    @property
+    def loads(self) -> bool:
+        """Whether loads can be granted."""
+        ...
+
+    def schemes(self) -> list[tuple[str, str]]:
+        """Table ("tac", "load") and scheme of every master."""
+        ...
+
+
 class KeyFile:
     """Masters from a TOML file, 32 hex digits for each scheme: a table `tac`, and `load` where loads are granted."""
 
@@ -49,17 +62,27 @@ class KeyFile:
     @classmethod
     def read(cls, path: Path) -> "KeyFile":
         """Raises BadKeys with what is wrong and where."""
-        try:
-            found = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as wrong:
-            raise BadKeys(f"{path}: {wrong}") from wrong
+        return cls.of(read_table(path), str(path))
+
+    @classmethod
+    def of(cls, found: dict[str, Any], place: str) -> "KeyFile":
+        """From the tables of a key file. Raises BadKeys."""
         table, load = found.get("tac"), found.get("load", {})
         if not isinstance(table, dict) or not table or not isinstance(load, dict):
-            raise BadKeys(f"{path}: no table [tac] with a master key for each scheme")
+            raise BadKeys(f"{place}: no table [tac] with a master key for each scheme")
         return cls(
-            {scheme: _master(path, f"[tac] {scheme}", text) for scheme, text in table.items()},
-            {scheme: _master(path, f"[load] {scheme}", text) for scheme, text in load.items()},
+            {scheme: _master(place, f"[tac] {scheme}", text) for scheme, text in table.items()},
+            {scheme: _master(place, f"[load] {scheme}", text) for scheme, text in load.items()},
         )
+
+    def schemes(self) -> list[tuple[str, str]]:
+        """See Masters."""
+        return sorted(self.masters())
+
+    def masters(self) -> dict[tuple[str, str], bytes]:
+        """Every master by its table's name and its scheme: for whoever moves them to a better place."""
+        found = {("tac", scheme): key for scheme, key in self._masters.items()}
+        return found | {("load", scheme): key for scheme, key in self._load.items()}
 
     @property
     def loads(self) -> bool:
@@ -84,7 +107,15 @@ def _diversified(masters: dict[str, bytes], scheme: str, issuer_factor: bytes, s
     return crypto.diversify(crypto.diversify(masters[scheme], issuer_factor), serial_factor)
 
 
-def _master(path: Path, place: str, text: object) -> bytes:
+def read_table(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises BadKeys."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as wrong:
+        raise BadKeys(f"{path}: {wrong}") from wrong
+
+
+def _master(path: str, place: str, text: object) -> bytes:
     try:
         key = bytes.fromhex(text) if isinstance(text, str) else b""
     except ValueError:

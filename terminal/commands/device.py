@@ -18,6 +18,7 @@ from config.store import load_configuration
 from sync.chain import Identity
 from sync.errors import JournalError, JournalInUse
 from sync.journal import Journal
+from sync.link import LinkDown
 from sync.schema import stored_identity
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
 
@@ -169,7 +170,12 @@ def enrol(configuration: str, code: str | None, as_json: bool) -> None:
     journal = data / box.JOURNAL
     found = _closed(journal)
     valid = _certified(loaded, code) if code is not None else ""
-    whose = identity.enrolled(data, loaded.terminal.number, loaded.sync.backend, identity.credentials(loaded))
+    try:
+        whose = identity.enrolled(data, loaded.terminal.number, loaded.sync.backend, identity.credentials(loaded))
+    except LinkDown as away:
+        if "CERTIFICATE_VERIFY_FAILED" not in str(away):
+            raise
+        fail(f"{away}\n后台用自己的根证书时须有编码 · a backend with its own authority wants smk enrol --code")
     (data / identity.STOPPED).unlink(missing_ok=True)
     if journal.exists() and found != whose:  # the same: it was begun while the backend was away, and goes on
         for suffix in ("", "-wal"):

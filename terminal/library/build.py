@@ -45,7 +45,8 @@ def counter(configuration: Configuration) -> Iterator[Counter]:
     client = Ils(_account(library), load_profile(library.profile))
     rules = load_rules(library)
     data = Path(configuration.terminal.data)
-    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend)
+    credential = identity.credentials(configuration)
+    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = box.open_journal(data, whose)
     try:
         yield Counter(journal, vault, clock, client, rules)

@@ -14,8 +14,9 @@ from uvicorn.supervisors import Multiprocess
 from sync.backend.app import app_over
 from sync.backend.door import Door, served
 from sync.backend.hospital import Hospital, read_hospital
-from sync.backend.keys import KeyFile
+from sync.backend.keys import Masters
 from sync.backend.lender import Lender
+from sync.backend.masters import read_masters
 from sync.backend.operator import Operator
 from sync.backend.postgres import schema
 from sync.backend.postgres.bookkeeper import Bookkeeper
@@ -46,9 +47,9 @@ class Plan(NamedTuple):
         """What bills are settled with. Raises BadVault, OSError, PackFaults."""
         return read_hospital(self.personal, self.policy) if self.personal and self.policy else None
 
-    def masters(self) -> KeyFile:
+    def masters(self) -> Masters:
         """The TAC keys. Raises BadKeys."""
-        return KeyFile.read(self.keys)
+        return read_masters(self.keys)
 
 
 def now() -> str:
