@@ -21,7 +21,6 @@ from sync.backend.gate import CertificateRequest, Gate, Refused
 from sync.backend.operator import Operator
 from sync.backend.registry import Met
 from sync.backend.watch import PAGE
-from sync.backend.watch import PAGE
 from sync.batch import Terminal
 from sync.limits import BATCH_GZIP_BYTES_MAX
 from sync.link import RENEW, STANDING
