@@ -85,7 +85,7 @@ class Desk:
 
         def keep(draft: Any) -> None:
             assert as_held is not None, "a script that holds needs a row"
-            self._flush_unwritten()
+            self.flush()
             self._held_seq = self.journal.hold(as_held(draft), *self._stamp).seq
 
         return run(script, self.wires, keep)
@@ -108,7 +108,7 @@ class Desk:
 
     def keep(self, event: AnyEvent) -> int:
         """Make a row durable. Raises JournalError."""
-        self._flush_unwritten()
+        self.flush()
         return self.journal.keep(event, *self._stamp).seq
 
     def close(self, event: AnyEvent) -> int:
@@ -122,7 +122,7 @@ class Desk:
 
     def recall(self, number: str, uid: str) -> Memory:
         """What the journal knows of the card, once it knows all that this device does. Raises JournalError."""
-        self._flush_unwritten()
+        self.flush()
         if not number:
             return self._recall_hidden(uid)
         seen = self.journal.seen(number)
@@ -230,7 +230,8 @@ class Desk:
 
     # --- inside
 
-    def _flush_unwritten(self) -> None:
+    def flush(self) -> None:
+        """Write the outcomes that could not be written when they happened. Raises JournalError."""
         while self.unwritten:
             event = self.unwritten[0]
             if not self._is_written(event):

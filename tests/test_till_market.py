@@ -1,12 +1,16 @@
 """A market's till: one deal at a time, limits, the same order twice, the power gone in the middle, X, Z and slips."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from config.model import Market
+from sync.errors import JournalFull
 from sync.events import Done, Held, Refund, ShiftOff
+from sync.journal import Journal
 from tariffs.verdict import Reason
 from terminal.receipt import layout
 from terminal.till.counter import OtherBody
@@ -202,3 +206,37 @@ def test_slips_are_made_of_the_record_show_four_digits_and_fit_the_paper(counter
 
 def test_every_word_has_two_languages() -> None:
     assert all(zh and en and zh != en for zh, en in WORDS.values())
+
+
+@pytest.mark.parametrize("kind", ["sale", "load"])
+def test_an_outcome_that_the_disk_did_not_take_is_written_before_the_card_is_served_again(
+    counter: Counter, kind: str
+) -> None:
+    mine = card(1)
+    if kind == "sale":
+        counter.till.sell(order(1), FISH)
+    else:
+        counter.till.top_up(order(1), 1_000, "cash")
+    with patch.object(Journal, "keep", side_effect=JournalFull("full")):
+        assert counter.put(mine).step is Step.UNCLEAR
+    money = balance(mine)
+    assert money == (8_450 if kind == "sale" else 11_000)
+    assert counter.put(mine).step is Step.DONE and balance(mine) == money
+
+
+def test_a_terminal_that_was_taken_out_of_service_begins_no_deal(counter: Counter) -> None:
+    counter.till.parts = replace(counter.till.parts, closed=lambda: "stolen")
+    assert why(counter, 1, 100) == "out_of_service"
+    with pytest.raises(Refused, match="out of service"):
+        counter.till.open_shift("0017")
+
+
+def test_upkeep_closes_what_yesterday_left_open_and_the_card_still_settles_it(counter: Counter) -> None:
+    mine = card(1)
+    counter.till.sell(order(1), FISH)
+    counter.put(mine, (4, True))
+    counter.city.time.later(days=1)
+    counter.till.idle()
+    assert counter.kinds()[-1] == "GREY" and counter.till.ledger.running() is not None
+    assert counter.put(mine).step is Step.DONE and balance(mine) == 8_450
+    assert counter.till.x().sales_fen == 1_550

@@ -31,8 +31,9 @@ from sync.record import decode
 from terminal.chips import Chips
 from terminal.desk import Desk
 from terminal.ports import ClockTrust, ContactlessReader, Medium, Moment
-from terminal.till.counter import Parts, Till
+from terminal.till.counter import Till
 from terminal.till.deal import Deal
+from terminal.till.parts import Parts
 from tests.bus import MORNING, PACKS, configuration
 from tests.chips import ChipWire, profiles
 

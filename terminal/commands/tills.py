@@ -60,6 +60,7 @@ def working(configuration: str, work: Callable[[Open], Any]) -> Any:
     built = build(loaded)
     outside = Outside(loaded.peripherals)
     try:
+        built.till.idle()
         return work(Open(built, outside, loaded))
     except Refused as refused:
         fail(f"✗ {refused}", REFUSED)

@@ -1,6 +1,5 @@
 """A whole till from its configuration; it alone names what the till is plugged to."""
 
-import logging
 import time
 from functools import partial
 from pathlib import Path
@@ -8,8 +7,6 @@ from typing import NamedTuple
 
 from config.errors import ConfigError
 from config.model import Configuration
-from sync.errors import JournalError
-from sync.events import Alarm
 from sync.journal import Journal
 from sync.link import Link
 from sync.worker import Worker
@@ -17,10 +14,9 @@ from terminal import box, identity
 from terminal.chips import Chips
 from terminal.condition import of_journal
 from terminal.desk import Desk
-from terminal.till.counter import Parts, Till
+from terminal.till.counter import Till
 from terminal.till.issuer import Backend
-
-log = logging.getLogger(__name__)
+from terminal.till.parts import Parts
 
 STOP_SECONDS = 5.0
 DRAIN_SECONDS, DRAIN_STEP_SECONDS = 10.0, 0.05
@@ -71,18 +67,15 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
     journal, clock = box.open_journal(data, whose, shared)
     journal.mark_signalled(journal.last_seq)  # a till's clerk asks for the outcome, nobody has it shown again
 
-    def alarm(what: str, detail: str) -> None:
-        try:
-            journal.keep(Alarm(what, detail[:200]), *clock.read().stamp())
-        except JournalError as trouble:
-            log.error("the alarm %s could not be recorded: %s", what, trouble)
-
+    alarm, standing = box.alarms(journal, clock), identity.Standing(data)
     worker = issuer = None
     if address := configuration.sync.backend:
         link = Link(address, credential=credential)
         renew = partial(identity.renewed, credential)
         told = partial(of_journal, configuration, journal, clock, "market", box.software())
-        worker = Worker(journal, link, lambda versions: None, alarm, renew=renew, condition=told)
+        worker = Worker(
+            journal, link, lambda versions: None, alarm, on_standing=standing.heard, renew=renew, condition=told
+        )
         issuer = Backend(Link(address, credential=credential), whose.terminal, whose.epoch)
     desk = Desk(journal, configuration, hot_list.value, clock.read())
     chips = Chips(
@@ -104,6 +97,7 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
         pack=pack.value,
         issuer=issuer,
         wake=worker.wake if worker else lambda: None,
+        closed=standing.why,
     )
     till = Till(parts)
     if worker is not None:

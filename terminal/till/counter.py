@@ -7,32 +7,26 @@ deal, however often it is sent; with another body it is `OtherBody`. Money needs
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from apdu.errors import PsamError
 from apdu.limits import AMOUNT_MAX_FEN
-from apdu.profile import Profile
 from apdu.purse.load import Granted
 from apdu.purse.read import select
-from config.model import Market, TopUp
 from sync import till_rows
 from sync.asking import NoAnswer
 from sync.events import AnyEvent, DealLeft, Done, Held, Item, LoadHeld, Refund, SaleAsked, ShiftOff, ShiftOn
 from sync.events.load import Source
 from sync.journal import Journal
 from sync.loading import Due as RefundDue
-from tariffs.pack import Pack
 from tariffs.verdict import Reason
-from terminal.chips import Chips
-from terminal.desk import Desk
-from terminal.ports import Card, Clock
+from terminal.ports import Card
 from terminal.tap import Outcome, Situation
-from terminal.till.deal import Deal, Step
-from terminal.till.issuer import Issuer
+from terminal.till.deal import RUNNING, Deal, Step
 from terminal.till.ledger import Ledger, Totals
 from terminal.till.limits import CARD_SECONDS, ITEM_NAME_BYTES_MAX, ITEMS_MAX
 from terminal.till.loading import Loading, Wanted
+from terminal.till.parts import Parts
 from terminal.till.purchase import Due, Purchase
 from terminal.till.words import Refused, refused
 
@@ -41,22 +35,6 @@ ORDER = re.compile("[0-9a-f]{20}", re.ASCII)
 
 class OtherBody(Refused):
     """The order is known, with another body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a till is plugged to. `issuer` None: no backend is configured. `online`: whether it was reachable lately."""
-
-    market: Market
-    topup: TopUp
-    terminal: str
-    desk: Desk
-    chips: Chips
-    clock: Clock
-    profiles: tuple[Profile, ...]
-    pack: Pack
-    issuer: Issuer | None
-    wake: Callable[[], None]
 
 
 class Till:
@@ -81,6 +59,7 @@ class Till:
 
     def open_shift(self, clerk: str) -> int:
         """A clerk takes the till; a forgotten shift before is closed. The new shift's number. Raises Refused."""
+        self._serves()
         if not clerk.strip() or len(clerk) > 32:
             raise refused("no_clerk")
         if self.ledger.shift is not None:
@@ -170,8 +149,17 @@ class Till:
         return self.serve(card)
 
     def serve(self, card: Card) -> Deal:
-        """Do the running deal with a card that lies there. Raises Refused (no deal runs), JournalError."""
-        deal = self._running()
+        """Do the running deal with a card that lies there. Raises Refused (no deal runs), JournalError.
+
+        An outcome that the disk did not take in an earlier visit is written first: the deal may have ended with it.
+        """
+        before = self._running()
+        self.parts.desk.begin(self.parts.clock.read(), None)
+        self.parts.desk.flush()
+        self._catch_up()
+        deal = self.ledger.deals[before.order]
+        if deal.step not in RUNNING:
+            return deal
         outcome, why = self._load(deal, card) if deal.what == "load" else self._pay(deal, card)
         if outcome.trouble == "psam":
             self.parts.chips.lose_psam()
@@ -237,6 +225,19 @@ class Till:
         except NoAnswer as away:
             raise refused("offline", detail=str(away)) from away
 
+    def idle(self) -> None:
+        """Nobody stands there: upkeep of the journal; drafts of past days are closed as unhealed.
+
+        Raises JournalError.
+        """
+        desk = self.parts.desk
+        desk.begin(self.parts.clock.read(), None)
+        desk.flush()
+        desk.end_service_day(desk.moment.at)
+        desk.watch_backlog()
+        desk.upkeep.rest(desk.moment)
+        self._catch_up()
+
     # how a card is served
 
     def _pay(self, deal: Deal, card: Card) -> tuple[Outcome, str]:
@@ -291,10 +292,15 @@ class Till:
         if known is not None and not known.same_as(wanted):
             raise OtherBody(*refused("other_body").args)
         if known is None:
+            self._serves()
             self._shift()
             if self.ledger.running() is not None:
                 raise refused("deal_runs")
         return known
+
+    def _serves(self) -> None:
+        if why := self.parts.closed():
+            raise refused("out_of_service", detail=why)
 
     def _check_items(self, items: list[tuple[str, int]]) -> None:
         if not 0 < len(items) <= ITEMS_MAX:

@@ -6,6 +6,7 @@ from terminal import backlog
 WORDS: dict[str, tuple[str, str]] = {
     "no_clerk": ("请输入工号", "the clerk's work number is missing"),
     "no_shift": ("请先开班", "open a shift first"),
+    "out_of_service": ("后台已停用本机", "the backend has taken this terminal out of service"),
     "no_deal": ("没有等待刷卡的交易", "no deal waits for a card"),
     "deal_runs": ("上一笔还在等待刷卡：请完成或放弃", "a deal still waits for its card: finish it or give it up"),
     "no_card": ("没有等到卡", "no card came"),

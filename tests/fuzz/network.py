@@ -17,8 +17,9 @@ from sync.carried import BadCarried, public_of, seal, unseal
 from sync.chain import Identity
 from sync.code import BadCode, parts_of
 from sync.entitlements import BadDelta, Listed, Person, build_delta, read_delta
-from sync.events import AnyEvent
+from sync.events import AnyEvent, LoadHeld
 from sync.keystore import certificate_of
+from sync.loading import Ask, mac1_data, mac2_data, tac_data, unfit
 from sync.proof import BadProof, prove, read_proof, verify
 from sync.record import GENESIS, BadRow, Row, decode, encode
 from sync.session import understand, understand_enrolment
@@ -131,12 +132,28 @@ def proofs() -> list[bytes]:
     return [prove(KEY, "ab12", "/v1/x", b"body", "0" * 16).encode("ascii")]
 
 
+LOAD_QUESTION = Ask(
+    "00330401", 1, 7,
+    LoadHeld(
+        "0" * 20, "1" * 20, "cash", "", "3140" + "0" * 16, "01020304", "A0", "mohurd", 1, 100, 500, "000000330401",
+        "01", "00", "11223344", "55667788", "0" * 16, "3140FF0000000000", "0017",
+    ),
+)  # fmt: skip
+
+
+def load_question(raw: bytes) -> object:
+    """What a counter asks; what is in range has its three messages for the keys."""
+    held = msgspec.json.decode(raw, type=Ask).load
+    return unfit(held) or (mac1_data(held), mac2_data(held, "20261124080000"), tac_data(held, "20261124080000"))
+
+
 KEY = ec.generate_private_key(ec.SECP256R1())
 PARSERS = (
     Parser("row", decode, (BadRow,), lambda: ROWS),
     Parser("batch", batch, (BadBatch,), batches),
     Parser("batch-inside", lambda raw: batch(packed(raw)), (BadBatch,), lambda: [*map(opened, batches())]),
     Parser("answer", answer, (), lambda: [b"\x00" + ANSWER, b'\x02{"problem":"not_enrolled","detail":""}']),
+    Parser("load-question", load_question, (msgspec.DecodeError, UnicodeDecodeError), lambda: [msgspec.json.encode(LOAD_QUESTION)]),
     Parser("carried", carried, (BadCarried,), lambda: [CARRIED]),
     Parser("certificate-request", read_request, (BadRequest,), requests),
     Parser("certificate", certificate_of, (ValueError,), certificates),

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from apdu import crypto
 from apdu.errors import ApduError, LinkLost
 from apdu.purse.debit import debit
 from apdu.purse.heal import Open, heal
+from apdu.purse.load import LOAD, Granted, LoadDraft, LoadOrder, OpenLoad, heal_load, load
 from apdu.purse.read import Purse, read, select
 from apdu.script import Script, Slot, run
 from apdu.social import profile as chip_profile
 from apdu.social import read as social
+from apdu.virtual import issuer
 from apdu.virtual.social import make_social
 from apdu.virtual.t0 import T0
 from tests.chips import Bench, ChipWire
@@ -47,10 +50,11 @@ def hostile(raw: bytes) -> ChipWire:
 class Talk:
     """A terminal's side, made once: its PSAM opens in milliseconds, an input takes microseconds."""
 
-    def __init__(self, heals: bool) -> None:
+    def __init__(self, about: str) -> None:
+        """`about`: "debit", "heal", "load" or "heal_load"."""
         self.bench = Bench(JIAXING)
         self.chips = chip_profile.parse_profiles(CHIP_PROFILES)
-        self.heals = heals
+        self.about = about
 
     def run(self, script: Script[Any], card: ChipWire) -> Any:
         """One script, bounded."""
@@ -60,11 +64,15 @@ class Talk:
         return result
 
     def tap(self, card: ChipWire) -> object:
-        """Select, then heal a draft or read and debit."""
+        """Select, then heal a draft or load, load, or read and debit."""
         found = self.run(select(self.bench.profiles), card)
         if found is None or found.locked:
             return found
-        if self.heals:
+        if self.about == "load":
+            return self.run(load(LoadOrder(found, TILL, 100), granted), card)
+        if self.about == "heal_load":
+            return self.run(heal_load(found, OpenLoad(JIAXING.load_counter, 100, TILL)), card)
+        if self.about == "heal":
             return self.run(heal(found, self.bench.psam, self.draft(found)), card)
         return self.run(debit(order(self.bench, self.run(read(found), card), 100, "09")), card)
 
@@ -85,6 +93,15 @@ class Talk:
         return heard
 
 
+def granted(draft: LoadDraft) -> Granted:
+    """The issuer's yes, by its own key."""
+    purse, opened = draft.order.purse, draft.opened
+    master = issuer.TUNION if purse.profile.scheme == "tunion" else issuer.MOHURD
+    card_key = issuer.card_keys(master, purse.serial, purse.issuer_factor).load
+    session = crypto.session_key(card_key, opened.random, opened.counter.to_bytes(2, "big"), b"\x80\x00")
+    return Granted(crypto.mac(session, bytes.fromhex(f"00000064{LOAD}{TILL}{WHEN}")), WHEN)
+
+
 class Recorder(ChipWire):
     """A wire that notes the answers."""
 
@@ -96,29 +113,41 @@ class Recorder(ChipWire):
         return answer
 
 
+TILL = "000000000001"
+
+
 @cache
-def talk(heals: bool) -> Talk:
+def talk(about: str) -> Talk:
     """The one of this process."""
-    return Talk(heals)
+    return Talk(about)
 
 
 def chip(raw: bytes) -> object:
     """The free files of a social-security chip."""
-    card, known = hostile(raw), talk(False).chips
-    found = talk(False).run(social.select(known), card)
-    return None if found is None else talk(False).run(social.read_free(found), card)
+    card, known = hostile(raw), talk("debit").chips
+    found = talk("debit").run(social.select(known), card)
+    return None if found is None else talk("debit").run(social.read_free(found), card)
 
 
 def chip_spoken() -> list[bytes]:
     """What an honest one answers."""
     wire = Recorder(T0(make_social(ZHANG)).transmit)
-    found = talk(False).run(social.select(talk(False).chips), wire)
-    talk(False).run(social.read_free(found), wire)
+    found = talk("debit").run(social.select(talk("debit").chips), wire)
+    talk("debit").run(social.read_free(found), wire)
     return [wire.heard]
 
 
+def talking(name: str, about: str) -> Parser:
+    """A conversation with a hostile card."""
+    return Parser(
+        name, lambda raw: talk(about).tap(hostile(raw)), (ApduError,), lambda: talk(about).spoken(), 1_024
+    )
+
+
 PARSERS = (
-    Parser("purse-talk", lambda raw: talk(False).tap(hostile(raw)), (ApduError,), lambda: talk(False).spoken(), 1_024),
-    Parser("healing-talk", lambda raw: talk(True).tap(hostile(raw)), (ApduError,), lambda: talk(True).spoken(), 1_024),
+    talking("purse-talk", "debit"),
+    talking("healing-talk", "heal"),
+    talking("load-talk", "load"),
+    talking("load-healing-talk", "heal_load"),
     Parser("chip-talk", chip, (ApduError,), chip_spoken, 1_024),
 )
