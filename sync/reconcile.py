@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sync.chain import Identity, Stored, first_damage
 from sync.events import Adjusted, Done, Grey, Held, Void
+from sync.reconcile_loads import TAKEN, BackendLoad, load_faults
 from sync.record import BadRow, decode
 from sync.settlement import PAID
 
@@ -56,11 +57,13 @@ class Adjustment(NamedTuple):
 
 
 class BackendBook(NamedTuple):
-    """The backend's database: each row's bytes, each debit and each adjustment, by (terminal, epoch, number)."""
+    """The backend's database: each row's bytes, each debit and each adjustment, by (terminal, epoch, number); loads by
+    operation."""
 
     rows: Mapping[Key, bytes]
     charges: Mapping[Key, BackendCharge]
     adjustments: Mapping[Key, Adjustment] = MappingProxyType({})
+    loads: Mapping[str, BackendLoad] = MappingProxyType({})
 
 
 class Fault(NamedTuple):
@@ -105,7 +108,7 @@ class CardLine(NamedTuple):
 class Reconciliation(NamedTuple):
     """`balanced` only when nothing disagrees: each fen that left a chip is in both other books, or is one of the
     debits without a verdict. `pending`: those debits, (number, fen); `happened`: those that the chips say happened.
-    `adjusted`: what the operator owes riders for wrong debits, which no chip shows.
+    `adjusted`: what the operator owes riders for wrong debits, which no chip shows. `loaded`: tills' loads on cards.
     """
 
     balanced: bool
@@ -114,6 +117,7 @@ class Reconciliation(NamedTuple):
     pending: tuple[int, int]
     happened: tuple[int, int]
     adjusted: tuple[int, int] = (0, 0)
+    loaded: tuple[int, int] = (0, 0)
 
     def lines(self, language: str) -> list[str]:
         """The report for people, "zh" or "en"."""
@@ -140,6 +144,9 @@ class Reconciliation(NamedTuple):
         if self.adjusted[0]:
             number, owed = self.adjusted[0], _yuan(self.adjusted[1])
             said.append(f"应退乘客 {number} 笔 {owed} 元" if zh else f"owed to riders     {number} of {owed} yuan")
+        if self.loaded[0]:
+            number, fen = self.loaded[0], _yuan(self.loaded[1])
+            said.append(f"充值 {number} 笔 {fen} 元" if zh else f"loaded onto cards  {number} of {fen} yuan")
         said += [f"{fault.where}: {fault.zh if zh else fault.en}" for fault in self.faults]
         if self.balanced:
             said.append("三本账一致，分毫不差" if zh else "the three books agree to the fen")
@@ -169,6 +176,7 @@ def reconcile(cards: Sequence[CardBook], journals: Sequence[JournalBook], backen
     faults += _adjustment_faults(adjustments, backend.adjustments, debits)
     faults += _row_faults(rows, backend.rows)
     faults += _charge_faults(debits, backend.charges)
+    faults += [Fault(*fault) for fault in load_faults(journals, backend.loads)]
     lines = []
     for card in cards:
         line = _card_line(card, debits, backend.charges)
@@ -183,7 +191,9 @@ def reconcile(cards: Sequence[CardBook], journals: Sequence[JournalBook], backen
     missing = [line.missing(line.journal) for line in lines if line.undecided]
     happened = sum(number for number, _ in missing), sum(fen for _, fen in missing)
     adjusted = len(adjustments), sum(one.amount_fen for one in adjustments.values())
-    return Reconciliation(not faults, tuple(lines), tuple(faults), pending, happened, adjusted)
+    taken = [load.amount_fen for load in backend.loads.values() if load.state in TAKEN]
+    loaded = len(taken), sum(taken)
+    return Reconciliation(not faults, tuple(lines), tuple(faults), pending, happened, adjusted, loaded)
 
 
 def _chain_faults(book: JournalBook) -> list[Fault]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sync.closed import read_closed
 from sync.reconcile import Adjustment, BackendBook, BackendCharge, CardBook, JournalBook, Key, Reconciliation, reconcile
+from sync.reconcile_loads import BackendLoad
 
 
 def card_books(chips: Path, loads: dict[str, int]) -> list[CardBook]:
@@ -44,7 +45,11 @@ def backend_book(path: Path) -> tuple[BackendBook, dict[str, int]]:
             _key(row): Adjustment(row["debit"], row["amount_fen"])
             for row in connection.execute("SELECT * FROM adjustment")
         }
-    return BackendBook(rows, charges, adjustments), loads
+        topups = {
+            row["operation"]: BackendLoad(*(row[name] for name in BackendLoad._fields))
+            for row in connection.execute("SELECT * FROM topup")
+        }
+    return BackendBook(rows, charges, adjustments, topups), loads
 
 
 def _key(row: sqlite3.Row) -> Key:

@@ -236,5 +236,6 @@ def books(chips: remote.Remote, cards: set[str], journal: Path, backend: Backend
     kept = BackendBook(
         {key: raw for key, raw in everything.rows.items() if key[0] == terminal},
         {key: charge for key, charge in everything.charges.items() if key[0] == terminal},
+        loads={operation: load for operation, load in everything.loads.items() if load.terminal == terminal},
     )
     return reconcile([card for card in card_books(image, loads) if card.card in cards], [book], kept)

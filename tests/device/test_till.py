@@ -102,3 +102,4 @@ def test_a_day_of_sales_and_loads_ends_with_books_that_agree(make: Callable[[], 
     stand.built.close()
     found = books(stand.remote, set(stand.cards.values()), path, stand.backend)
     assert found.balanced, found.lines("en")
+    assert found.loaded == (2, 7_000) and "loaded onto cards  2 of 70.00 yuan" in found.lines("en")

@@ -153,7 +153,12 @@ PARSERS = (
     Parser("batch", batch, (BadBatch,), batches),
     Parser("batch-inside", lambda raw: batch(packed(raw)), (BadBatch,), lambda: [*map(opened, batches())]),
     Parser("answer", answer, (), lambda: [b"\x00" + ANSWER, b'\x02{"problem":"not_enrolled","detail":""}']),
-    Parser("load-question", load_question, (msgspec.DecodeError, UnicodeDecodeError), lambda: [msgspec.json.encode(LOAD_QUESTION)]),
+    Parser(
+        "load-question",
+        load_question,
+        (msgspec.DecodeError, UnicodeDecodeError),
+        lambda: [msgspec.json.encode(LOAD_QUESTION)],
+    ),
     Parser("carried", carried, (BadCarried,), lambda: [CARRIED]),
     Parser("certificate-request", read_request, (BadRequest,), requests),
     Parser("certificate", certificate_of, (ValueError,), certificates),
