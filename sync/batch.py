@@ -48,7 +48,10 @@ class BadBatch(ValueError):
     """Bytes that are no batch."""
 
 
-class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class BatchMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A batch on the wire: rows `first`.. of a journal, as the JSON objects that they are, or in base64 where a damaged
+    disk left no such object; the chain's head before and after; `state`: how the terminal is (Condition)."""
+
     terminal: Terminal
     epoch: Epoch
     first: Seq
@@ -59,7 +62,7 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(_Wire)
+_decoder = msgspec.json.Decoder(BatchMessage)
 
 
 def batch_of(identity: Identity, after: int, prev_head: bytes, rows: Sequence[Stored]) -> Batch:
@@ -81,7 +84,7 @@ def heads(prev_head: bytes, rows: Sequence[bytes]) -> list[bytes]:
 def pack(batch: Batch) -> bytes:
     """The batch as it is sent."""
     assert len(batch.rows) <= BATCH_ROWS_MAX
-    wire = _Wire(
+    wire = BatchMessage(
         batch.terminal,
         batch.epoch,
         batch.first,

@@ -20,14 +20,16 @@ class BadCarried(ValueError):
     """Bytes that are no answer to this batch under this key. The message says why."""
 
 
-class _Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An answer on a stick: SHA-256 of its batch's bytes, the status and body as over HTTP, and the signature (hex)."""
+
     batch: Hex64
     status: Annotated[int, msgspec.Meta(ge=200, le=599)]
     signature: Hex128
     body: msgspec.Raw
 
 
-_decoder = msgspec.json.Decoder(_Carried)
+_decoder = msgspec.json.Decoder(Carried)
 
 
 def seal(private: bytes, batch: bytes, status: int, body: bytes) -> bytes:
@@ -36,7 +38,7 @@ def seal(private: bytes, batch: bytes, status: int, body: bytes) -> bytes:
 
     digest = sha256(batch).hexdigest()
     signature = Ed25519PrivateKey.from_private_bytes(private).sign(_signed(digest, status, body))
-    return msgspec.json.encode(_Carried(digest, status, signature.hex(), msgspec.Raw(body)))
+    return msgspec.json.encode(Carried(digest, status, signature.hex(), msgspec.Raw(body)))
 
 
 def unseal(public: bytes, batch: bytes, raw: bytes) -> tuple[int, bytes]:
