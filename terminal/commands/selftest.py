@@ -58,7 +58,7 @@ def selftest(configuration: str, as_json: bool) -> None:
     loaded = load_configuration(Path(configuration)).value
     as_the_owner(Path(loaded.terminal.data))
     running = is_running(loaded)
-    results = [_tried(part, running) for part in parts(loaded)]
+    results = [tried(part, running) for part in parts(loaded)]
     marks = {"ok": "✓", "warning": "!", "failed": "✗", "in use": "…"}
     lines = [f"{marks[result.how]} {result.zh} · {result.en}: {result.detail}" for result in results]
     answer([result._asdict() for result in results], as_json, lambda: lines)
@@ -66,7 +66,8 @@ def selftest(configuration: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _tried(part: Part, running: bool) -> Result:
+def tried(part: Part, running: bool) -> Result:
+    """Try one part; `running`: a device holds what only one can."""
     from apdu.errors import ApduError
     from apdu.profile import BadProfile
     from config.errors import ConfigError

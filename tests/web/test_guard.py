@@ -7,6 +7,7 @@ import pytest
 from starlette.routing import Route
 
 from terminal.faces.web.page import Role
+from terminal.faces.web.sessions import Sessions
 from tests.web.served import Client, Served
 
 OPEN = {"/login", "/kiosk", "/", "/static/{name}", "/api/status", "/api/events", "/api/log_in", "/api/log_out"}
@@ -124,3 +125,14 @@ def test_a_token_opens_what_its_role_may_and_is_void_once_dropped(served: Served
     served.accounts.drop_token("pos-1")
     assert client.get("/api/operations/" + "x" * 20, **bearer).status == 401
     assert token not in (served.data / "accounts").read_text()
+
+
+def test_what_a_page_asks_by_itself_does_not_keep_its_clerk_logged_in(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, prolonged = served.client(Role.CLERK), list[object]()
+    monkeypatch.setattr(Sessions, "prolong", lambda self, session: prolonged.append(session))
+    client.get("/api/queue", X_SMK_Watch="1")
+    assert not prolonged
+    client.get("/api/queue")
+    assert len(prolonged) == 1

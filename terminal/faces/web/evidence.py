@@ -78,11 +78,11 @@ class Evidence(msgspec.Struct, frozen=True):
     left_fen: int
 
 
-def latest(journal: Journal, before: int, most: int, look_at: int) -> Iterator[Row]:
-    """Rows before number `before` (0: from the last on), newest first, looking at `look_at` rows at most."""
+def latest(journal: Journal, before: int, most: int) -> Iterator[Row]:
+    """Rows before number `before` (0: from the last on), newest first, `most` of them. Raises JournalError."""
     upper = before - 1 if before else journal.last_seq
-    floor = max(0, upper - look_at)
-    while upper > floor and most > 0:
+    floor = max(0, upper - most)
+    while upper > floor:
         lower = max(floor, upper - CHUNK)
         rows = journal.rows(lower, upper - lower, CHUNK * ROW_BYTES_MAX)
         for stored in reversed(rows):

@@ -23,6 +23,8 @@ Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Receive, Send], Awaitable[None]]
 
 TOKEN = b"x-smk-token"
+WATCH = b"x-smk-watch"
+"""Says that a page asks by itself, not its clerk: such a question does not keep a session alive."""
 STREAM = "/api/events"
 METHODS = ("GET", "HEAD", "POST")
 
@@ -82,7 +84,7 @@ class Guard:
         if fault is not None:
             await problem(*fault)(scope, receive, sealed)
             return
-        if session is not None and scope["path"] != STREAM:
+        if session is not None and scope["path"] != STREAM and not _all(headers, WATCH):
             self._sessions.prolong(session)
         scope.setdefault("state", {}).update(who=who, session=session)
         await self._app(scope, receive, sealed)

@@ -66,5 +66,8 @@ SEARCH_ROWS_MAX = 200
 DAY_ROWS_MAX = 20_000
 """Rows that a day's chart looks at: a bus door takes 3,000 riders a day, two rows each."""
 
-REASON_CHARS_MAX = 200
-"""A reason that a clerk writes down, in a line."""
+LOG_LINES_KEPT = 300
+"""The log's last lines in memory: an hour of trouble."""
+
+LOG_LINE_CHARS_MAX = 400
+"""A line of it: three on a screen."""

@@ -33,10 +33,11 @@ def description(pages: Sequence[Page]) -> dict[str, Any]:
     asks = [ask for page in pages for ask in page.asks]
     acts = [act for page in pages for act in page.acts]
     kinds = [State, Told, Problem, LogIn, LoggedIn]
-    kinds += [kind for ask in asks for kind in (ask.query, ask.answer)]
+    kinds += [kind for ask in asks for kind in (ask.query, ask.answer) if kind is not bytes]
     kinds += [kind for act in acts for kind in (act.body, act.answer)]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REFERENCE)
     shape = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
+    shape[repr(bytes)] = {"type": "string", "contentMediaType": "application/zip"}
     paths: dict[str, Any] = {
         "/api/status": _get("the device's state", "设备状态", shape[repr(State)], open_to_all=True),
         "/api/events": _events(),

@@ -59,7 +59,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Ask:
     """A question: `GET /api/NAME`. `find` gets who asks and a `query` struct, gives an `answer`, and changes nothing.
 
-    `open`: also for whoever is not logged in.
+    `open`: also for whoever is not logged in. An answer of `bytes` is a zip, saved under the question's name.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Page:
 class House:
     """What pages are built upon. `device` None: a counter without a validator; `worker` None: no backend.
 
-    `file`: the configuration's, "" when it came from nowhere.
+    `log`: the program's last lines.
     """
 
     configuration: Configuration
@@ -120,6 +120,7 @@ class House:
     software: str
     worker: Worker | None = None
     device: Device | None = None
+    log: Callable[[], list[str]] = list
 
     @property
     def data(self) -> Path:

@@ -1,7 +1,9 @@
 """The server behind the web face: pages, guard, accounts and operations put together, and uvicorn on its own loop."""
 
+import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from uvicorn import Config, Server
 
@@ -9,6 +11,7 @@ from terminal.faces.web.accounts import Accounts
 from terminal.faces.web.acting import Acting
 from terminal.faces.web.guard import Guard
 from terminal.faces.web.limits import STOP_S
+from terminal.faces.web.logbook import Logbook
 from terminal.faces.web.login import LogInPage
 from terminal.faces.web.operations import Operations
 from terminal.faces.web.page import House
@@ -28,6 +31,8 @@ class Served:
     def __init__(self, house: House, port: int, state: Callable[[], State]) -> None:
         """Raises apsw.Error when the data directory cannot be written."""
         self.stream = Stream()
+        self._logbook = Logbook()
+        house = replace(house, log=self._logbook.lines)
         self._operations = Operations(house.data)
         found = list(pages(house))
         acting = Acting(house, self._operations, [act for page in found for act in page.acts])
@@ -54,9 +59,11 @@ class Served:
 
     async def run(self, listening: socket.socket) -> None:
         """Serve until `stop`."""
+        logging.getLogger().addHandler(self._logbook)
         try:
             await self._server.serve(sockets=[listening])
         finally:
+            logging.getLogger().removeHandler(self._logbook)
             self._operations.close()
 
     def stop(self) -> None:

@@ -140,7 +140,8 @@ class Site:
                 return fault
             try:
                 query = msgspec.convert(dict(request.query_params), ask.query, strict=False)
-                return answered(await run_in_threadpool(ask.find, who, query))
+                found = await run_in_threadpool(ask.find, who, query)
+                return _saved(ask.name, found) if isinstance(found, bytes) else answered(found)
             except msgspec.ValidationError as wrong:
                 return problem(400, "bad_question", "参数不对", str(wrong)[:200])
             except Refused as no:
@@ -188,6 +189,12 @@ async def decoded(request: Request, decoder: "msgspec.json.Decoder[T]") -> T:
         if len(received) > BODY_BYTES_MAX:
             raise TooLong
     return decoder.decode(received)
+
+
+def _saved(name: str, raw: bytes) -> Response:
+    """A zip that the browser saves."""
+    where = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
+    return Response(raw, media_type="application/zip", headers=where)
 
 
 def _not_for(who: Who | None, roles: frozenset[Role], everybody: bool = False) -> Response | None:

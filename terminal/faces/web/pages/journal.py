@@ -52,10 +52,12 @@ class Taps:
             rows = [row for row in rows if row.at.startswith(asked.day) and row.seq < (asked.before or row.seq + 1)]
             return Found([line for row in rows if (line := line_of(journal, row))], 0)
         found: list[Line] = []
-        for row in latest(journal, asked.before, SEARCH_ROWS_MAX, DAY_ROWS_MAX):
+        seq = 1
+        for row in latest(journal, asked.before, DAY_ROWS_MAX):
+            seq = row.seq
             if not row.at.startswith(asked.day):
-                if asked.day and row.at[:10] < asked.day:
-                    break
+                if row.at[:10] < asked.day:
+                    return Found(found, 0)
                 continue
             card = row.event.card if isinstance(row.event, Held | Refused | Admitted) else None
             if card is None or not card.endswith(asked.card):
@@ -63,8 +65,8 @@ class Taps:
             if line := line_of(journal, row):
                 found.append(line)
             if len(found) == SEARCH_ROWS_MAX:
-                return Found(found, row.seq)
-        return Found(found, 0)
+                return Found(found, seq)
+        return Found(found, seq if seq > 1 else 0)
 
     def tap(self, _who: Who | None, asked: OneTap) -> Evidence:
         """One tap. Raises Refused where there is none."""

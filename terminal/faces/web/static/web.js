@@ -39,9 +39,12 @@ async function sent(path, options) {
   return { ok: answer.ok, status: answer.status, body };
 }
 
-export function ask(name, query = {}) {
-  return sent(`/api/${name}?${new URLSearchParams(query)}`);
+export function ask(name, query = {}, headers = {}) {
+  return sent(`/api/${name}?${new URLSearchParams(query)}`, { headers });
 }
+
+// What a page asks by itself, again and again: it does not keep the clerk logged in.
+export const watch = (name) => ask(name, {}, { "X-SMK-Watch": "1" });
 
 export function post(name, body, headers = {}) {
   const json = { "Content-Type": "application/json", "X-SMK-Token": token, ...headers };
