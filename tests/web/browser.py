@@ -20,6 +20,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--autoplay-policy=no-user-gesture-required",
     "--window-size=1280,900",
+    "--lang=zh-CN",
 )
 
 

@@ -75,11 +75,12 @@ def _kiosk(page: Browser, served: Served) -> None:
 
 
 def _redress(page: Browser, served: Served) -> None:
-    page.driver.set_window_size(1500, 1100)
+    page.driver.set_window_size(1500, 1300)
     _ready(page, served, Role.CLERK, "journal")
     page.one("#lines tbody tr:nth-child(3)").click()
     page.press("#adjust button")
     page.says("#adjustments", "待确认")
+    page.run("document.getElementById('said').hidden = true; scrollTo(0, 0)")
 
 
 def _day(page: Browser, served: Served) -> None:
@@ -92,6 +93,7 @@ def _technician(page: Browser, served: Served) -> None:
     _ready(page, served, Role.TECHNICIAN, "technician")
     page.press("#test")
     page.says("#selftest", "时钟")
+    page.run("scrollTo(0, 0)")
 
 
 SHOTS: dict[str, Callable[[Browser, Served], None]] = {

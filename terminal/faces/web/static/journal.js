@@ -56,7 +56,8 @@ async function show(seq) {
   ];
   shown.querySelector("dl").replaceChildren(...facts.flatMap(([zh, en, value]) => [node("dt", say(zh, en)), node("dd", value)]));
   const told = steps.map((step) => node("li", [say(step.zh, step.en), node("br"),
-    ...step.notes.filter((note) => note.matched).flatMap((note) => [node("small", ["✓ ", say(note.zh, note.en), ` ${note.where}`]), node("br")])]));
+    ...step.notes.flatMap((note) => [node("small", [note.matched ? "✓ " : "✗ ", `${note.where} ${note.said} `,
+      say(note.zh, note.en)]), node("br")])]));
   const gone = node("li", say("当日票价包已不在本机，无法解释", "the pack of that day is not here any more"));
   shown.querySelector("ol").replaceChildren(...(explained_by ? told : [gone]));
   adjust.hidden = left_fen <= 0;
