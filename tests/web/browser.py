@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -36,8 +37,14 @@ class Browser:
 
     def one(self, selector: str) -> WebElement:
         """The element, once it is there and shown."""
-        self.until(lambda: any(one.is_displayed() for one in self.all(selector)))
-        return next(one for one in self.all(selector) if one.is_displayed())
+        found: list[WebElement] = []
+
+        def shown() -> bool:
+            found[:] = [one for one in self.all(selector) if one.is_displayed()]
+            return bool(found)
+
+        self.until(shown, selector)
+        return found[0]
 
     def all(self, selector: str) -> list[WebElement]:
         """Every such element."""
@@ -53,7 +60,8 @@ class Browser:
 
     def until(self, holds: Callable[[], Any], what: str = "") -> None:
         """Wait until it holds."""
-        WebDriverWait(self.driver, PATIENCE, 0.02).until(lambda _: holds(), what)
+        passing = [StaleElementReferenceException]  # the page is another one already: look again
+        WebDriverWait(self.driver, PATIENCE, 0.02, passing).until(lambda _: holds(), what)
 
     def type(self, selector: str, words: str) -> None:
         """Put words into a field."""
