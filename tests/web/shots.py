@@ -17,7 +17,10 @@ from tests.web.served import NAMES, PASSWORDS, Served
 DOCS = Path(__file__).parents[2] / "docs"
 API = DOCS / "api.json"
 
-STOPS = {f"S{nth}": Stop(f"S{nth}", f"示例站{nth}", Place(30_740_000 + nth * nth * 500, 120_740_000 + nth * 6_000)) for nth in range(1, 8)}
+STOPS = {
+    f"S{nth}": Stop(f"S{nth}", f"示例站{nth}", Place(30_740_000 + nth * nth * 500, 120_740_000 + nth * 6_000))
+    for nth in range(1, 8)
+}
 """A line that does not exist: the shipped pack has no stops."""
 
 
