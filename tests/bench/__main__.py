@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from apdu.virtual import remote
-from tests.bench import aged, city, copay, entitlements, fares, hotlist, parts, process, silence, taps
+from tests.bench import aged, city, copay, entitlements, fares, hotlist, parts, process, silence, taps, web
 from tests.bench.figures import Figure, as_json, table
 
 Group = Callable[[remote.Virtual, Path], Iterator[Figure]]
@@ -26,6 +26,7 @@ GROUPS: dict[str, Group] = {
     "age": aged.at_age,
     "fares": lambda chips, folder: fares.fares(folder),
     "copay": lambda chips, folder: copay.claims(),
+    "web": web.pages,
     "city": lambda chips, folder: city.collectors(folder),
     "whole-city": lambda chips, folder: city.whole_city(folder),
     "parts": lambda chips, folder: parts.parts(folder),

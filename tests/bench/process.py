@@ -83,7 +83,7 @@ def _running(chips: remote.Virtual, start: Start, names: Sequence[str]) -> tuple
             _await_tap(chips)
             chips.remote.leave()
         time.sleep(SETTLE_SECONDS)
-        resident = _resident_mib(process.pid)
+        resident = resident_mib(process.pid)
         before, started = _processor_s(process.pid), time.perf_counter()
         time.sleep(IDLE_SECONDS)
         return resident, (_processor_s(process.pid) - before) / (time.perf_counter() - started) * 100
@@ -105,7 +105,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
+    """What a process has in memory."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
 

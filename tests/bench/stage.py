@@ -8,7 +8,7 @@ from typing import Any
 
 from apdu.virtual import remote
 from apdu.virtual.spec import CardSpec
-from config.model import Configuration, Face, Psam, Reader, Service, Sync, Tap, Tariff, Terminal
+from config.model import Configuration, Face, Psam, Reader, Service, Sync, Tap, Tariff, Terminal, Web
 from sync.events import Held
 from sync.record import decode
 from terminal import box
@@ -112,8 +112,8 @@ class Stage:
             self.chips.leave()
 
 
-def configuration(folder: Path, udp_path: str, pack: str, backend: str = "") -> Configuration:
-    """A bus of the benchmark."""
+def configuration(folder: Path, udp_path: str, pack: str, backend: str = "", port: int = 0) -> Configuration:
+    """A bus of the benchmark; `port` of its pages, 0 for none."""
     return Configuration(
         terminal=Terminal("00000001", "330400000000001", str(folder)),
         psam=Psam(PSAM_READER),
@@ -123,14 +123,15 @@ def configuration(folder: Path, udp_path: str, pack: str, backend: str = "") -> 
         service=Service("1", 0, "1001"),
         face=Face(console=False),
         tap=Tap(repeat_s=1),
+        web=Web(port),
     )
 
 
 @contextmanager
-def stage(folder: Path, chips: remote.Virtual, pack: str) -> Iterator[Stage]:
-    """A device on `pack`, open and ready."""
+def stage(folder: Path, chips: remote.Virtual, pack: str, port: int = 0) -> Iterator[Stage]:
+    """A device on `pack`, open and ready, with pages on `port` if there is one."""
     folder.mkdir(parents=True)
-    built = box.build(configuration(folder, chips.udp_path, pack), [Quiet()])
+    built = box.build(configuration(folder, chips.udp_path, pack, port=port), [Quiet()])
     try:
         built.device.mend()
         built.device.calm_collector()

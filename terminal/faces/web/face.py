@@ -135,7 +135,8 @@ class WebFace:
         assert self._make is not None
         if self._house is None:
             self._house = self._make()
-        with socket.socket() as listening:
+        # named as TCP, or asyncio leaves Nagle on and each answer waits 40 ms for the delayed acknowledgement
+        with socket.socket(proto=socket.IPPROTO_TCP) as listening:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((HOST, self.port))
             self.port = listening.getsockname()[1]
