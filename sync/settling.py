@@ -17,7 +17,7 @@ from sync.events import Sums
 from sync.limits import CASE_BYTES_MAX
 from sync.record import Row
 from tariffs.copay.bill import Bill, Unbalanced
-from tariffs.copay.claim import BadClaim, Claim, Entitlement, Key
+from tariffs.copay.claim import BadClaim, Claim, Entitlement, Key, OnCard
 from tariffs.copay.policy import Policy
 from tariffs.copay.settle import settle as settle_claim
 
@@ -104,6 +104,11 @@ def settle(insured: Insured, claim: Claim, policy: Policy) -> Case:
     except Unbalanced as wrong:
         raise BadCase("账单不平，不得打印", f"the bill does not balance and is not printed: {wrong}") from wrong
     return Case(told, insured, bill)
+
+
+def with_card(insured: Insured, card: OnCard | None) -> Insured:
+    """The person with what the chip counted."""
+    return changed(insured, entitlement=replace(insured.entitlement, card=card))
 
 
 def mirrored(case: Case) -> Case:

@@ -151,6 +151,7 @@ def _settled(database: Database, hospital: Hospital, row: Row, held: BillHeld) -
     insured = read_insured(database, hospital.vault, held.person)
     if insured is None:
         raise BadCase("中心没有此人的参保信息", "the person is not insured here")
+    insured = settling.with_card(insured, case.insured.entitlement.card)  # the counter's evidence: the card was there
     settled = settling.settle(insured, case.claim, hospital.policy)
     return settled.sums, settled.effect, settling.why_it_differs(case.insured, insured)
 

@@ -15,6 +15,7 @@ class Books:
 
     `funds`: paid so far by field. `merged`: parts that the pool took in, and that are one for the lines' shares.
     `paid_from`: what funds and hospital paid of each part. `periods`: names of this claim's periods.
+    `adopted`: what the card counted beyond the entitlement.
     """
 
     claim: Claim
@@ -31,6 +32,7 @@ class Books:
     accounts_from: dict[str, int] = field(default_factory=dict)
     deductible: int = 0
     periods: dict[str, str] = field(default_factory=dict)
+    adopted: dict[Key, int] = field(default_factory=dict)
 
     def key(self, name: str, period: str) -> Key | None:
         """The accumulator of this claim's own period; None for one that ends with the visit."""
@@ -43,7 +45,16 @@ class Books:
 
     def so_far(self, key: Key | None) -> int:
         """What was counted before this claim."""
-        return max(0, self.entitlement.counted.get(key, 0)) if key else 0
+        return max(0, self.entitlement.counted.get(key, 0) + self.adopted.get(key, 0)) if key else 0
+
+    def adopt(self, key: Key | None, value: int) -> bool:
+        """Take `value` for what was counted before, where less is known; what is missing is counted. Whether it was."""
+        missing = value - self.so_far(key)
+        if key is None or missing <= 0:
+            return False
+        self.adopted[key] = missing
+        self.count(key, missing)
+        return True
 
     def count(self, key: Key | None, value: int) -> None:
         """Count `value` for this claim."""

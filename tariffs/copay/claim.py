@@ -73,16 +73,31 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class OnCard:
+    """What the person's own chip counted in `year`: costs in scope and what the pool paid (fen).
+
+    `read_at` when (ISO 8601), "" where nobody told it; the chip itself keeps no time of its last change.
+    """
+
+    year: int
+    inscope_fen: int
+    pool_fen: int
+    read_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entitlement:
     """What one person has left: `accounts` by name in fen, `counted` accumulators, `as_of` the day they were read.
 
     An accumulator that is absent is 0. `income_fen` a year, where a ceiling depends on it; None: nobody told it.
+    `card`: the chip's own accumulators, None where it keeps none or nobody read them.
     """
 
     accounts: Mapping[str, int] = field(default_factory=dict)
     counted: Mapping[Key, int] = field(default_factory=dict)
     as_of: date | None = None
     income_fen: int | None = None
+    card: OnCard | None = None
 
     def after(self, counted: Mapping[Key, int], paid: Mapping[str, int]) -> "Entitlement":
         """The entitlement once a bill's `counted` was added and its `accounts` were paid."""
@@ -90,7 +105,7 @@ class Entitlement:
         for key, value in counted.items():
             sums[key] = sums.get(key, 0) + value
         left = {name: balance - paid.get(name, 0) for name, balance in self.accounts.items()}
-        return Entitlement(left, sums, self.as_of, self.income_fen)
+        return Entitlement(left, sums, self.as_of, self.income_fen, self.card)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from tariffs.copay.claim import QUANTITY_ONE, RATIO_ONE, Claim, Entitlement, Key, Line, Parted
+from tariffs.copay.claim import QUANTITY_ONE, RATIO_ONE, Claim, Entitlement, Key, Line, OnCard, Parted
 from tariffs.copay.limits import CLAIM_BYTES_MAX, DAYS_MAX, LINES_MAX, SUM_MAX_MINOR
 from tariffs.copay.parameters import BadValue, scaled
 from tariffs.faults import Findings
@@ -196,7 +196,16 @@ def _entitlement(reader: _Fields) -> Entitlement:
             entry.fault("name", name, "同一期间重复", "stands twice for one period")
         counted[name, period] = entry.number("value", decimals, 0, 0, SUM_MAX_MINOR)
         entry.close()
-    found = Entitlement(accounts, counted, reader.day("as_of"), reader.maybe("income", reader.decimals, SUM_MAX_MINOR))
+    as_of, income = reader.day("as_of"), reader.maybe("income", reader.decimals, SUM_MAX_MINOR)
+    found = Entitlement(accounts, counted, as_of, income, _on_card(reader.inner("card")))
+    reader.close()
+    return found
+
+
+def _on_card(reader: _Fields) -> OnCard | None:
+    if not reader.values:
+        return None
+    found = OnCard(reader.number("year", 0, 0, 1, 9999), reader.money("inscope"), reader.money("pool"))
     reader.close()
     return found
 

@@ -8,6 +8,7 @@ from tariffs.copay.bands import Band, Paid
 from tariffs.copay.bill import Step
 from tariffs.copay.books import Books
 from tariffs.copay.claim import RATIO_ONE
+from tariffs.copay.oncard import adopt_card
 from tariffs.copay.policy import Layer, NoRule
 from tariffs.copay.terms import LayerTerms, layer_terms
 
@@ -20,6 +21,8 @@ def pay_layer(layer: Layer, books: Books) -> None:
             facts = " ".join(f"{key}={value}" for key, value in sorted(books.scene.facts.items()))
             raise NoRule(f"政策中没有{layer.zh}的比例：{facts}", f"the policy has no ratio of {layer.en} for {facts}")
         return
+    if terms.from_card and books.entitlement.card is not None:
+        adopt_card(terms, books, books.entitlement.card)
     total = books.total(terms.base)
     taken = _deductible(terms, books, total)
     entered = books.key(terms.names.entered, terms.period)

@@ -170,6 +170,7 @@ CLAIM: dict[str, Kind] = {
 LAYER: dict[str, Kind] = {
     "base": PARTED,
     "accumulator": NAME,
+    "accumulator.source": one_of("centre", "card"),
     "period": PERIOD,
     "axis": one_of("with-deductible", "after-deductible"),
     "ratio": RATIO,

@@ -67,6 +67,8 @@ class LayerTerms(Struct, frozen=True):
     rows_deductible: tuple[Row, ...]
     rows_cap: tuple[Row, ...]
     names: Names
+    from_card: bool
+    rows_card: tuple[Row, ...]
 
     @property
     def pays(self) -> bool:
@@ -159,6 +161,8 @@ def _layer_terms(scene: Scene, layer: Layer) -> LayerTerms:
         rows_withheld=rows("withheld", "withheld.per", "withheld.most", "withheld.period"),
         rows_deductible=rows("deductible", "deductible.mode", "deductible.factor", "deductible.reduction"),
         rows_cap=rows("cap", "cap.visit", "cap.kind", "cap.period"),
+        from_card=word("accumulator.source", "centre") == "card",
+        rows_card=rows("accumulator.source"),
         names=_names(word("accumulator", name), word("period", "year"), word("cap.period", word("period", "year"))),
     )
 

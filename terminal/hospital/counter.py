@@ -118,9 +118,10 @@ class Counter:
         """Read the card in the slot. Raises ReaderLost, ApduError, NotServed: the counter stays where it is."""
         assert self.step in (Step.READY, Step.CARD)
         chip = read_in(self.parts.open_slot, self.parts.chips, pin)
-        number = admitted(chip, self.parts.clock.read().at.date())
+        now = self.parts.clock.read().at
+        number = admitted(chip, now.date())
         pin_shown = bool(pin) and chip.profile.pin_digits > 0
-        self.patient = Patient(chip, self.parts.vault.ref("person", number), pin_shown)
+        self.patient = Patient(chip, self.parts.vault.ref("person", number), pin_shown, now.isoformat())
         if self.step is Step.READY:
             self._go(Cue.CARD_READ)
         return self.patient
@@ -149,13 +150,15 @@ class Counter:
     def price(self, claim: Claim, replaces: str = "") -> Case:
         """Pre-settle; may be repeated with other lines. Nothing is durable yet. Raises BadCase.
 
-        The hospital's own code and level are the configuration's, whatever the claim says.
+        The hospital's own code and level are the configuration's, whatever the claim says. What the chip counted goes
+        along, as evidence, and by the policy as more (docs/copay.md, "On the card").
         """
         assert self.patient is not None and self.entitled is not None
         hospital = self.parts.hospital
         own = {"institution": hospital.institution, "level": hospital.level}
         claim = replace(claim, facts={**claim.facts, **own})
-        case = settling.settle(self.entitled.insured, claim, self.parts.policy)
+        insured = settling.with_card(self.entitled.insured, self.patient.on_card)
+        case = settling.settle(insured, claim, self.parts.policy)
         if len(settling.pack(case)) > PACKED_BYTES_MAX:
             raise BadCase("明细过多，请分单结算", "too many lines for one bill: settle them as two")
         self._go(Cue.PRICED)

@@ -7,6 +7,8 @@ from msgspec import Struct
 from apdu.social.forms import last_day
 from apdu.social.masked import masked_name, masked_number
 from apdu.social.read import Chip
+from tariffs.copay.claim import OnCard
+from tariffs.copay.limits import SUM_MAX_MINOR
 from terminal.chipcard import NotServed
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -20,7 +22,8 @@ KINDS = {
 
 
 class Patient(Struct, frozen=True):
-    """A card that may be served. `ref` the person's reference; `pin_shown`: the chip accepted the holder's PIN.
+    """A card that may be served. `ref` the person's reference; `pin_shown`: the chip accepted the holder's PIN;
+    `read_at` when it was read (ISO 8601).
 
     Its repr shows nothing of the person.
     """
@@ -28,6 +31,17 @@ class Patient(Struct, frozen=True):
     chip: Chip
     ref: str
     pin_shown: bool = False
+    read_at: str = ""
+
+    @property
+    def on_card(self) -> OnCard | None:
+        """The accumulators that an area keeps on the chip; None where there are none, or no PIN let them be read."""
+        year, inscope, pool = (self.chip.fact(name) for name in ("year", "inscope_fen", "pool_fen"))
+        if not (isinstance(year, str) and year.isascii() and year.isdigit() and int(year)):
+            return None
+        if not isinstance(inscope, int) or not isinstance(pool, int):
+            return None
+        return OnCard(int(year), min(inscope, SUM_MAX_MINOR), min(pool, SUM_MAX_MINOR), self.read_at)
 
     def __repr__(self) -> str:
         return f"Patient({self.chip.kind}, {self.ref[:8]}…)"

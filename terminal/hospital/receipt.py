@@ -8,6 +8,7 @@ from tariffs.copay.bill import Step
 from tariffs.copay.claim import RATIO_ONE
 from tariffs.copay.documents import bill_document
 from tariffs.copay.explain import FIELDS, explain
+from tariffs.copay.oncard import beside
 from tariffs.copay.policy import Policy
 from tariffs.money import yuan_text
 
@@ -24,7 +25,7 @@ def receipt(held: BillHeld, case: Case, shown: str, policy: Policy, by: str) -> 
     if held.replaces:
         lines.append(f"重结 settles the rest of {held.replaces}")
     lines += item_lines(case)
-    lines += sum_lines(case.sums)
+    lines += [*sum_lines(case.sums), *card_lines(policy, case)]
     if by == "offline":
         lines.append(provisional(held))
     return lines + notices(policy, case)
@@ -79,6 +80,27 @@ def provisional(held: BillHeld) -> str:
         f"暂结：未经中心确认，参保名单第 {insured.version} 版，已 {age}；联网后多退少补"
         f" · provisional: by list {insured.version}, {age} old; the centre may correct it"
     )
+
+
+def card_lines(policy: Policy, case: Case) -> list[str]:
+    """What the chip counted, where it keeps that, and what else is known of the same year when that differs."""
+    found = beside(case.claim, case.insured.entitlement, policy)
+    if found is None:
+        return []
+    card = found.card
+    said = [
+        f"卡内累计 {card.year} 年：范围内 {yuan_text(card.inscope_fen)}，统筹 {yuan_text(card.pool_fen)}"
+        f"（{card.read_at[:16]} 读取，卡上不记更新时间） · on the card for {card.year}: in scope, paid by the pool;"
+        " the card does not say when it was last written"
+    ]
+    if found.differs:
+        zh, en = ("取高者，按政策计入", "the higher counts, by the policy") if found.counts else (
+            "按中心计，卡内仅供参考", "the centre's counts, by the policy")  # fmt: skip
+        said.append(
+            f"与中心或名单不符：{yuan_text(found.inscope_fen)}，{yuan_text(found.pool_fen)}；{zh}"
+            f" · not what the centre or the list says; {en}"
+        )
+    return said
 
 
 def notices(policy: Policy, case: Case) -> list[str]:
