@@ -126,26 +126,26 @@ class Reconciliation(NamedTuple):
         journal, backend = _total(line.journal for line in self.cards), _total(line.backend for line in self.cards)
         said = (
             [
-                f"卡片支出 {_yuan(spent)} 元（{len(self.cards)} 张卡）",
+                f"卡片支出 {yuan(spent)} 元（{len(self.cards)} 张卡）",
                 f"终端日志 {_sums(journal, zh)}",
                 f"后台账本 {_sums(backend, zh)}",
-                f"待定扣款 {self.pending[0]} 笔 {_yuan(self.pending[1])} 元，"
-                f"芯片显示已扣 {self.happened[0]} 笔 {_yuan(self.happened[1])} 元",
+                f"待定扣款 {self.pending[0]} 笔 {yuan(self.pending[1])} 元，"
+                f"芯片显示已扣 {self.happened[0]} 笔 {yuan(self.happened[1])} 元",
             ]
             if zh
             else [
-                f"spent from cards   {_yuan(spent)} yuan ({len(self.cards)} cards)",
+                f"spent from cards   {yuan(spent)} yuan ({len(self.cards)} cards)",
                 f"journals           {_sums(journal, zh)}",
                 f"backend            {_sums(backend, zh)}",
-                f"no verdict yet     {self.pending[0]} of {_yuan(self.pending[1])} yuan, "
-                f"by the chips {self.happened[0]} of {_yuan(self.happened[1])} happened",
+                f"no verdict yet     {self.pending[0]} of {yuan(self.pending[1])} yuan, "
+                f"by the chips {self.happened[0]} of {yuan(self.happened[1])} happened",
             ]
         )
         if self.adjusted[0]:
-            number, owed = self.adjusted[0], _yuan(self.adjusted[1])
+            number, owed = self.adjusted[0], yuan(self.adjusted[1])
             said.append(f"应退乘客 {number} 笔 {owed} 元" if zh else f"owed to riders     {number} of {owed} yuan")
         if self.loaded[0]:
-            number, fen = self.loaded[0], _yuan(self.loaded[1])
+            number, fen = self.loaded[0], yuan(self.loaded[1])
             said.append(f"充值 {number} 笔 {fen} 元" if zh else f"loaded onto cards  {number} of {fen} yuan")
         said += [f"{fault.where}: {fault.zh if zh else fault.en}" for fault in self.faults]
         if self.balanced:
@@ -343,8 +343,8 @@ def _card_faults(line: CardLine) -> list[Fault]:
         fen, number = sums.done_fen + sums.grey_fen, sums.done + sums.grey
         if fen != line.spent_fen:
             off = line.spent_fen - fen
-            in_zh = f"卡上少了 {_yuan(line.spent_fen)} 元，{zh}记 {_yuan(fen)} 元，差 {off} 分"
-            in_en = f"{_yuan(line.spent_fen)} yuan left the card, {en} say {_yuan(fen)}: {off} fen off"
+            in_zh = f"卡上少了 {yuan(line.spent_fen)} 元，{zh}记 {yuan(fen)} 元，差 {off} 分"
+            in_en = f"{yuan(line.spent_fen)} yuan left the card, {en} say {yuan(fen)}: {off} fen off"
             faults.append(Fault(line.card, in_zh, in_en))
         if number != line.debits:
             in_zh = f"卡的计数器走了 {line.debits}，{zh}记 {number} 笔"
@@ -363,15 +363,16 @@ def _total(sums: Iterable[Sums]) -> Sums:
 
 
 def _sums(sums: Sums, zh: bool) -> str:
-    both = _yuan(sums.done_fen + sums.grey_fen)
+    both = yuan(sums.done_fen + sums.grey_fen)
     if zh:
-        done = f"已完成 {sums.done} 笔 {_yuan(sums.done_fen)} 元"
-        return f"{both} 元 = {done} + 灰记录 {sums.grey} 笔 {_yuan(sums.grey_fen)} 元"
-    done = f"DONE {sums.done} of {_yuan(sums.done_fen)}"
-    return f"{both} yuan = {done} + GREY {sums.grey} of {_yuan(sums.grey_fen)}"
+        done = f"已完成 {sums.done} 笔 {yuan(sums.done_fen)} 元"
+        return f"{both} 元 = {done} + 灰记录 {sums.grey} 笔 {yuan(sums.grey_fen)} 元"
+    done = f"DONE {sums.done} of {yuan(sums.done_fen)}"
+    return f"{both} yuan = {done} + GREY {sums.grey} of {yuan(sums.grey_fen)}"
 
 
-def _yuan(fen: int) -> str:
+def yuan(fen: int) -> str:
+    """An amount as people read it: 150 is "1.50"."""
     return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 

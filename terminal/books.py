@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from sync.closed import read_closed
+from sync.deliveries import Delivered, deliveries
+from sync.issuer_files import Refusal, XfLine, parse_ss, parse_xf
 from sync.reconcile import Adjustment, BackendBook, BackendCharge, CardBook, JournalBook, Key, Reconciliation, reconcile
 from sync.reconcile_loads import BackendLoad
 
@@ -56,7 +58,20 @@ def _key(row: sqlite3.Row) -> Key:
     return row["terminal"], row["epoch"], row["seq"]
 
 
-def reconciled(chips: Path, journals: Sequence[Path], backend: Path) -> Reconciliation:
-    """Read the three books and compare them."""
+def reconciled(
+    chips: Path, journals: Sequence[Path], backend: Path, files: Path | None = None
+) -> tuple[Reconciliation, Delivered | None]:
+    """Read the three books and compare them; with `files`, a folder of XF and SS files, those with the backend too.
+
+    Raises BadFile beside what the others raise.
+    """
     book, loads = backend_book(backend)
-    return reconcile(card_books(chips, loads), [JournalBook(*read_closed(journal)) for journal in journals], book)
+    found = reconcile(card_books(chips, loads), [JournalBook(*read_closed(journal)) for journal in journals], book)
+    return found, None if files is None else deliveries(*issuers_files(files), book)
+
+
+def issuers_files(folder: Path) -> tuple[dict[str, list[XfLine]], list[Refusal]]:
+    """The XF files of a folder by name, and the lines of its SS files. Raises OSError, BadFile, UnicodeDecodeError."""
+    texts = {path.name: path.read_bytes().decode("ascii") for path in sorted(folder.iterdir()) if path.is_file()}
+    delivered = {name: parse_xf(text) for name, text in texts.items() if name.startswith("XF")}
+    return delivered, [line for name, text in texts.items() if name.startswith("SS") for line in parse_ss(text)]

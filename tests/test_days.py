@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.backend.days import CannotClose, DayReport, Sum, booked_fen, close, closed, closed_days
+from sync.backend.postgres.bookkeeper import Bookkeeper
+from sync.backend.postgres.service import City
 from sync.backend.service import Backend, Service
 from tests import memory
 from tests.rows import SERVICE, done, grey
 from tests.serving import KEYS, NOW, Terminal, tac_of
-from tests.stores import backend, store
+from tests.stores import backend, empty, store
 
 __all__ = ["backend", "store"]
 
@@ -122,6 +124,18 @@ def test_an_unfinished_day_or_one_without_any_debit_is_not_closed(backend: Servi
     with pytest.raises(CannotClose, match="--early"):
         closing_of(backend, DAY, NOW)
     assert closing_of(backend, DAY, NOW, early=True).total_fen == 100
+
+
+def test_what_is_committed_and_not_in_the_books_yet_is_counted(city_line: str) -> None:
+    with closing(City(empty(city_line), lambda: NOW)) as city:
+        terminal = Terminal(city)
+        paid(terminal, counter=17)
+        terminal.send()
+        with city.question() as database:
+            assert city.behind(database) == 2
+        Bookkeeper(city, KEYS, lambda: NOW).catch_up()
+        with city.question() as database:
+            assert city.behind(database) == 0
 
 
 STEPS = st.lists(

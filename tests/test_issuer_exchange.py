@@ -214,6 +214,8 @@ def test_a_day_in_the_back_office_by_its_commands(tmp_path: Path, monkeypatch: p
         assert "01 TAC 错误 · TAC wrong" in said and "已确认 confirmed: 3 笔, 6.50，账上 booked 5.00" in said
         assert "the two books agree" in said
         assert json.loads(smk("issuer", "compare", "--merchant", MERCHANT, "--json"))["unexplained_fen"] == 0
+        assert "0 张卡 cards" in smk("issuer", "locks", "--out", "out")
+        assert [path.suffix for path in Path("out").iterdir()].count(".txt") == 1
         Path("QS1").write_text(build_qs([Sums(MERCHANT, NEXT, 1, 1, 0, 0, 0, 0, 0, 0)]), newline="")
         smk("issuer", "take", "QS1")
         assert "THEY DIFFER" in smk("issuer", "compare", "--merchant", MERCHANT, status=1)

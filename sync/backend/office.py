@@ -69,6 +69,11 @@ def office_routes(backend: Service, operator: Operator, now: Callable[[], str]) 
         with backend.transaction() as database:
             return issuer.take(database, name, raw.decode("ascii"), now())._asdict()
 
+    def close(database: Database, of: DayOf) -> days.DayReport:
+        if behind := backend.behind(database):
+            raise days.CannotClose(f"还有 {behind} 条记录未入账，请稍候 · {behind} rows are not in the books yet: wait")
+        return days.close(database, of.merchant, of.day, now(), of.early)
+
     async def take(request: Request) -> Response:
         try:
             name = msgspec.convert(request.query_params.get("name", ""), FileName)
@@ -82,7 +87,7 @@ def office_routes(backend: Service, operator: Operator, now: Callable[[], str]) 
         return [file._asdict() for file in issuer.make(database, of.merchant, of.day, now())]
 
     asked: dict[str, Endpoint] = {
-        "day/close": asks(DayOf, lambda store, of: days.close(store, of.merchant, of.day, now(), of.early)),
+        "day/close": asks(DayOf, close),
         "day/show": asks(DayOf, lambda store, of: days.closed(store, of.merchant, of.day)),
         "day/list": asks(MerchantOf, lambda store, of: days.closed_days(store, of.merchant)),
         "issuer/make": asks(DayOf, made),

@@ -72,6 +72,10 @@ class Service(ABC):
         """The store for reading."""
         return self.transaction()
 
+    def behind(self, database: Database) -> int:
+        """Committed rows that are not in the books yet."""
+        return 0
+
     @abstractmethod
     def close(self) -> None:
         """Close the store."""

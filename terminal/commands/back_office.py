@@ -76,14 +76,16 @@ def stick_key(data: Path) -> None:
 
 
 def told(data: Path, address: str, question: str, of: Any = None) -> bytes:
-    """What the running backend answers its operator; `of` a question, or bytes as they are, None to ask by GET. Ends
+    """What the running backend answers its operator; `question` its path, below /v1/operator/ when it
+    begins with no slash; `of` what is asked, or bytes as they are, None to ask by GET. Ends
     the command when it refuses."""
     from sync.limits import ISSUER_FILE_BYTES_MAX
     from sync.link import Link
 
     link = Link(address, token=operator_token(data), most=ISSUER_FILE_BYTES_MAX)
     try:
-        path, body = f"/v1/operator/{question}", of if isinstance(of, bytes) else json.dumps(of).encode()
+        path = question if question.startswith("/") else f"/v1/operator/{question}"
+        body = of if isinstance(of, bytes) else json.dumps(of).encode()
         got = link.get(path) if of is None else link.post(path, body)
     finally:
         link.close()

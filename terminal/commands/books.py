@@ -187,15 +187,23 @@ def shift(path: Path, number: int | None, as_json: bool) -> None:
     help="A closed journal; once for each device that took money from these cards.",
 )
 @click.option("--backend", required=True, type=click.Path(exists=True, path_type=Path), help="The backend's database.")
+@click.option(
+    "--files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the XF files that were delivered, and of the issuer's SS files.",
+)
 @as_json
 @speaking
-def reconcile(chips: Path, journals: tuple[Path, ...], backend: Path, as_json: bool) -> None:
-    """Compare chips, journals and backend to the fen, each read by itself. Exit status 1 when they differ."""
+def reconcile(chips: Path, journals: tuple[Path, ...], backend: Path, files: Path | None, as_json: bool) -> None:
+    """Compare chips, journals and backend to the fen, each read by itself; with --files what was delivered, too.
+
+    Exit status 1 when they differ.
+    """
     from terminal.books import reconciled
 
     try:
-        result = reconciled(chips, journals, backend)
-    except (ValueError, LookupError, TypeError, sqlite3.Error, JournalError) as wrong:
+        result, delivered = reconciled(chips, journals, backend, files)
+    except (ValueError, LookupError, TypeError, OSError, sqlite3.Error, JournalError) as wrong:
         fail(f"账本读不出来 · a book cannot be read: {wrong!r}", 2)
     shown = {
         "balanced": result.balanced,
@@ -203,8 +211,18 @@ def reconcile(chips: Path, journals: tuple[Path, ...], backend: Path, as_json: b
         "faults": [fault._asdict() for fault in result.faults],
         "pending": result.pending,
     }
-    answer(shown, as_json, lambda: [*result.lines("zh"), *result.lines("en")])
-    if not result.balanced:
+    if delivered is not None:
+        shown["files"] = {**delivered._asdict(), "faults": [fault._asdict() for fault in delivered.faults]}
+
+    def lines(language: str) -> list[str]:
+        if delivered is None:
+            return result.lines(language)
+        zh = language == "zh"
+        said = [f"{fault.where}: {fault.zh if zh else fault.en}" for fault in delivered.faults]
+        return [*result.lines(language), delivered.line(language), *said]
+
+    answer(shown, as_json, lambda: [*lines("zh"), *lines("en")])
+    if not result.balanced or (delivered is not None and delivered.faults):
         sys.exit(1)
 
 

@@ -53,6 +53,25 @@ def make(merchant: str, day: str, out: Path, data: Path, address: str, as_json: 
     answer(files, as_json, lambda: lines or [f"{day} 没有要交的记录 · nothing to deliver for {day}"])
 
 
+@issuer.command("locks")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where to.  [default: .]")
+@data
+@at
+@speaking
+def locks(out: Path, data: Path, address: str) -> None:
+    """Write the lock report: the cards that terminals locked, as YYYYMMDD_Lock.txt of today."""
+    from sync.issuer_files import lock_report_name, parse_lock_report
+    from sync.stick import StickTrouble, write
+
+    raw = told(data, address, "/v1/lock-report")
+    report = parse_lock_report(raw.decode("ascii"))
+    try:
+        write(out / lock_report_name(report.day), raw)
+    except StickTrouble as wrong:
+        fail(f"写不了 · cannot be written: {wrong}")
+    click.echo(f"{out / lock_report_name(report.day)}: {len(report.cards)} 张卡 cards")
+
+
 @issuer.command("take")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @data

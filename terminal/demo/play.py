@@ -93,7 +93,7 @@ def _scenes(stage: Stage, seed: int, riders: int, console: Console) -> list[Line
 def _closed(folder: Path, seed: int, lines: list[Line]) -> Result:
     """The books as they lie on the disk now, each read by itself."""
     journals = [folder / "bus-1" / JOURNAL, folder / "bus-2" / JOURNAL]
-    books = reconciled(folder / "chips.json", journals, folder / "backend" / "backend.db")
+    books, _ = reconciled(folder / "chips.json", journals, folder / "backend" / "backend.db")
     rows = [decode(stored.raw) for stored in read_closed(journals[0])[1]]
     shifts = [shift_report(rows, number) for number in (1, 2)]
     unexpected = tuple(

@@ -131,6 +131,12 @@ class City(Service):
             link.execute("set transaction isolation level repeatable read read only")
             yield PostgresDatabase(link)
 
+    def behind(self, database: Database) -> int:
+        """See Service."""
+        query = """select coalesce(sum(stream.ack - coalesce(entered.seq, 0)), 0) as rows
+            from stream left join entered using (terminal, epoch)"""
+        return int(next(database.query(query))["rows"])
+
     def close(self) -> None:
         """See Service."""
         for _ in self._writers:
