@@ -155,7 +155,7 @@ def test_each_limit_of_the_backend_refuses_with_its_word(city: City, counter: Co
     ):
         counter.till.top_up(order(fen + len(why)), fen, source)  # type: ignore[arg-type]
         deal = counter.put(mine)
-        assert (deal.step, deal.why) == (Step.ASKED, why)
+        assert (deal.step, deal.why, deal.reason) == (Step.ASKED, why, Reason.OVER_LIMIT)
         assert counter.till.give_up().step is Step.LEFT
     city.lender.rules = Rules(card_day_fen=9_000)
     for number, why in ((1, ""), (2, "day_limit")):
@@ -170,7 +170,8 @@ def test_a_card_whose_mac1_is_wrong_gets_nothing_and_raises_an_alarm(city: City,
     assert mine.purse is not None
     mine.purse.keys = mine.purse.keys._replace(load=bytes(16))
     counter.till.top_up(order(1), 5_000, "cash")
-    assert counter.put(mine).why == "false_card"
+    deal = counter.put(mine)
+    assert (deal.why, deal.reason) == ("false_card", Reason.FALSE_CARD)
     assert city.alarms() == ["wrong_mac1"] and balance(mine) == 10_000
 
 

@@ -240,3 +240,18 @@ def test_upkeep_closes_what_yesterday_left_open_and_the_card_still_settles_it(co
     assert counter.kinds()[-1] == "GREY" and counter.till.ledger.running() is not None
     assert counter.put(mine).step is Step.DONE and balance(mine) == 8_450
     assert counter.till.x().sales_fen == 1_550
+
+
+@pytest.mark.parametrize("act", ["sale", "load"])
+def test_a_hot_listed_card_neither_pays_nor_is_loaded_and_is_locked(city: City, tmp_path: Path, act: str) -> None:
+    mine = card(7)
+    counter = Counter(city, tmp_path / "other", 2, hot=[(mine.spec.number20, 1)])
+    if act == "sale":
+        counter.till.sell(order(1), FISH)
+    else:
+        counter.till.top_up(order(1), 1_000, "cash")
+    assert counter.put(mine).reason is Reason.HOT_LISTED
+    assert counter.put(mine).reason is Reason.LOCKED
+    assert balance(mine) == 10_000 and counter.kinds().count("LOCKED") >= 1
+    assert counter.till.give_up().step is Step.LEFT
+    counter.journal.close()

@@ -3,7 +3,7 @@
 The backend is called without HTTP; `away` cuts the line to it, `lose` loses its next answers after it acted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -158,10 +158,17 @@ class Counter:
     """One till of the city, with its own journal and PSAM."""
 
     def __init__(
-        self, city: City, folder: Path, number: int = 1, market: Market = MARKET, topup: TopUp = TOPUP
+        self,
+        city: City,
+        folder: Path,
+        number: int = 1,
+        market: Market = MARKET,
+        topup: TopUp = TOPUP,
+        hot: Iterable[tuple[str, int]] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.city, self.market, self.topup = city, market, topup
+        self.hot_list = HotList(MORNING.date(), hot)
         self.number = f"{number:08d}"
         self.configuration = configuration(folder, self.number)
         self.path = folder / "journal.db"
@@ -181,8 +188,7 @@ class Counter:
         self.journal = Journal.open(self.path, self.identity, "boot")
         self.journal.mark_signalled(self.journal.last_seq)
         time = self.city.time
-        hot_list = HotList(MORNING.date(), ())
-        desk = Desk(self.journal, self.configuration, hot_list, time.read())
+        desk = Desk(self.journal, self.configuration, self.hot_list, time.read())
         chips = Chips(desk, profiles(), _no_reader, lambda: Slot(self.psam), 0.0, 0.0)
         self.till = Till(
             Parts(

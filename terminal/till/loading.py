@@ -37,6 +37,15 @@ Ask = Callable[[int, LoadHeld], Granted | str]
 """Asks the backend about the load of a row: its yes, or in a word why there is none."""
 
 
+REASONS = {
+    **dict.fromkeys(
+        ("load_limit", "balance_limit", "day_limit", "no_account", "account_short", "no_bank"), Reason.OVER_LIMIT
+    ),
+    "false_card": Reason.FALSE_CARD,
+}
+"""What the holder is told for the backend's word; any other is none of the holder's business."""
+
+
 class Loading(Visit):
     """A card that comes to be loaded."""
 
@@ -79,7 +88,7 @@ class Loading(Visit):
         if isinstance(result, Unsent):
             self.why = result.why
             self.desk.close(LoadVoid(held=seq, operation=operation, why=result.why))
-            return Outcome(Reason.OVER_LIMIT, card=self.card)
+            return Outcome(REASONS.get(result.why, Reason.OUT_OF_SERVICE), card=self.card)
         tac = result.tac.hex().upper()
         done = LoadDone(held=seq, operation=operation, tac=tac, when=result.granted.when, by="credit")
         closed = self.desk.close(done)

@@ -1,0 +1,79 @@
+"""A library's fee from the purse: taken once, told to the library's system once, whatever comes between."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.store import load_pack_files
+from sync.events import Held, LoanAsked
+from tariffs.library import parse_lending
+from terminal.library import counter as library
+from terminal.library import fees
+from terminal.library.results import Outcome
+from terminal.till.deal import Step
+from tests.bus import card
+from tests.ils.answers import city as books
+from tests.ils.server import Server
+from tests.libraries import connected
+from tests.library_counter import CLOSED_PORT, READER, VAULT
+from tests.tills import City, Counter, balance, order
+
+FEE_FEN = 120
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Iterator[Counter]:
+    city = City(tmp_path / "backend")
+    made = Counter(city, tmp_path / "till")
+    made.till.z()
+    yield made
+    made.journal.close()
+    city.backend.close()
+
+
+def desk(till: Counter, port: int = CLOSED_PORT) -> library.Counter:
+    rules = library.Rules(parse_lending(load_pack_files("builtin:jiaxing", "library")), frozenset())
+    return library.Counter(till.journal, VAULT, till.city.time, connected(port, answer_seconds=1), rules)
+
+
+def told(till: Counter) -> list[int]:
+    return [event.fee_fen for event in till.events() if isinstance(event, LoanAsked)]
+
+
+def test_the_purse_pays_and_the_library_is_told_by_its_own_system(till: Counter) -> None:
+    shelf = books()
+    with Server(shelf) as server:
+        at = desk(till, server.port)
+        mine = card(int(READER[4:]))
+        fees.ask(till.till, order(1), FEE_FEN, "XZ01")
+        assert till.put(mine).step is Step.DONE and balance(mine) == 10_000 - FEE_FEN
+        [result] = fees.tell(at, till.till)
+        assert result.outcome is Outcome.DONE and told(till) == [FEE_FEN]
+        assert fees.tell(at, till.till) == []
+        assert [paid for paid, _ in shelf.borrowers[READER].paid] == ["1.20"]
+        at.client.close()
+
+
+def test_the_power_may_go_between_the_debit_and_the_library(till: Counter) -> None:
+    mine = card(1)
+    fees.ask(till.till, order(1), FEE_FEN, "XZ01")
+    till.put(mine)
+    till.restart()
+    assert fees.ask(till.till, order(1), FEE_FEN, "XZ01").step is Step.DONE
+    [result] = fees.tell(desk(till), till.till)
+    assert result.outcome is Outcome.QUEUED and told(till) == [FEE_FEN]
+    till.restart()
+    assert fees.tell(desk(till), till.till) == [] and balance(mine) == 10_000 - FEE_FEN
+    assert len([event for event in till.events() if isinstance(event, Held)]) == 1
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_a_torn_fee_is_told_only_when_the_card_has_paid_it(till: Counter, executed: bool) -> None:
+    at, mine = desk(till), card(1)
+    fees.ask(till.till, order(1), FEE_FEN, "XZ01")
+    assert till.put(mine, (4, executed)).step is Step.UNCLEAR
+    assert fees.tell(at, till.till) == []
+    assert till.put(mine).step is Step.DONE
+    assert len(fees.tell(at, till.till)) == 1 and told(till) == [FEE_FEN]
+    assert till.till.x().fees_fen == FEE_FEN
