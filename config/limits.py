@@ -90,6 +90,9 @@ SIGNED_LIST_BYTES_MAX = 64 * 1024
 SIGNED_BYTES_MAX = 256 * 1024 * 1024
 """The largest signed file: a hot list of ten million cards has 90 MB, a release with its libraries 40."""
 
+SERVER_TIME_BYTES_MAX = 40
+"""An ISO 8601 time with its offset."""
+
 RELEASE_BYTES_MAX = 64 * 1024 * 1024
 """A release of the program: its own wheel has 1 MB, all that it stands on 30."""
 

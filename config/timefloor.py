@@ -26,9 +26,9 @@ class Floor(NamedTuple):
     record: datetime | None = None
 
     def latest(self) -> datetime:
-        """The latest of them. A record bears the device's own clock, and is believed as that is: not far ahead."""
-        sure = max(moment for moment in (self.build, self.metadata, self.server) if moment)
-        return self.record if self.record and sure < self.record <= sure + _AHEAD else sure
+        """The latest of them. A server's word or a record, which nobody signed, is not believed far ahead."""
+        sure = max(self.build, self.metadata or self.build)
+        return max([sure, *(told for told in (self.server, self.record) if told and sure < told <= sure + _AHEAD)])
 
 
 class Believed(NamedTuple):

@@ -140,7 +140,8 @@ def build(
     if worker is not None:
         worker.start()
     built = Box(device, journal, worker, alarm, pulse)
-    turn = Turn(configuration, profiles, lambda: built.reload(configuration), built.at_next_trip, alarm)
+    heard = (lambda: worker.standing().server_time) if worker is not None else lambda: ""
+    turn = Turn(configuration, profiles, lambda: built.reload(configuration), built.at_next_trip, alarm, heard)
     turn.take(clock.read().at.date())  # what is due holds from the first tap on
     for pages in web:
         pages.open(lambda: house(built, clock))

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from apdu.profile import Profile
+from config.durable import replace_durably, telling
 from config.editions import Edition, State
 from config.errors import ConfigError
 from config.lastgood import LastGood, Loaded, with_last_good
@@ -41,6 +42,14 @@ def take_due(configuration: Configuration, kinds: Iterable[str], today: date) ->
         if due is not None:
             shelf.files(due)
             shelf.change(lambda state, due=due: state.switched(due) if state.due(today) == due else state)  # type: ignore[misc]
+
+
+DAY_CHARS = len("2026-11-24")
+
+
+def kept_server_time(configuration: Configuration) -> Path:
+    """The file that holds what the backend last said of the time (ISO 8601)."""
+    return Path(configuration.terminal.data) / "server-time"
 
 
 def parsed(files: Mapping[str, bytes], place: str) -> Pack:
@@ -121,7 +130,7 @@ class Turn:
     """Sees that shelf or hot list changed or that an order's day has come, and takes them over. One for a device.
 
     `reload` loads what is active and swaps it between two taps; `post` has a change made between two trips; `alarm`
-    records what was not taken.
+    records what was not taken. What the backend last said of the time is kept for the loader, once a day.
     """
 
     def __init__(
@@ -131,7 +140,9 @@ class Turn:
         reload: Callable[[], None],
         post: Callable[[Callable[[], Pack | None]], object],
         alarm: Callable[[str, str], None],
+        server_time: Callable[[], str] = lambda: "",
     ) -> None:
+        self._server_time, self._told = server_time, kept_server_time(configuration)
         self._shelf = shelf_of(configuration)
         self._profiles = profiles
         self._reload, self._post, self._alarm = reload, post, alarm
@@ -147,7 +158,7 @@ class Turn:
 
     def look(self, today: date) -> None:
         """Called while nobody is in the field: costs a look at the disk; what there is to do is done in a thread."""
-        seen = self._shelf.mark(), self._mark(), today
+        seen = self._shelf.mark(), self._mark(), today, self._server_time()[:DAY_CHARS]
         if seen == self._seen or self._thread.is_alive():
             return
         self._seen = seen
@@ -157,6 +168,7 @@ class Turn:
     def take(self, today: date) -> None:
         """Take over what changed. What cannot be taken leaves the old in force, with an alarm."""
         try:
+            self._keep_server_time()
             state = self._shelf.state()
             listed = self._mark()
             if state.active != self._active or listed != self._listed:
@@ -169,6 +181,13 @@ class Turn:
                 self._post(lambda: self._switch(due, pack, today))
         except ConfigError as trouble:
             self._tell(trouble)
+
+    def _keep_server_time(self) -> None:
+        """Raises ConfigError."""
+        told = self._server_time()
+        if told[:DAY_CHARS] not in ("", self._told.read_text("ascii")[:DAY_CHARS] if self._told.exists() else ""):
+            with telling(self._told, "未能写入", "it could not be written"):
+                replace_durably(self._told, told.encode())
 
     def _mark(self) -> object:
         """Equal to an earlier one when the hot list's file is still the same."""

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from config import hotfile
 from config.errors import ConfigError
-from config.limits import PACK_ARCHIVE_BYTES_MAX
+from config.files import read_file
+from config.limits import PACK_ARCHIVE_BYTES_MAX, SERVER_TIME_BYTES_MAX
 from config.model import Configuration
 from config.signing.contents import CITY, EVERYWHERE
 from config.signing.fetch import fetcher
@@ -58,7 +59,17 @@ def floor_of(configuration: Configuration) -> Floor:
     data = Path(configuration.terminal.data)
     written = [os.stat(path).st_mtime for path in data.glob("journal.db*")]  # a running device holds the journal itself
     record = datetime.fromtimestamp(max(written), UTC) if written else None
-    return Floor(metadata=standing.signed_at if standing else None, record=record)
+    return Floor(metadata=standing.signed_at if standing else None, server=_server_time(configuration), record=record)
+
+
+def _server_time(configuration: Configuration) -> datetime | None:
+    """What the backend last said, as the running device kept it; None for nothing, or nothing that is a time."""
+    path = packs.kept_server_time(configuration)
+    try:
+        told = datetime.fromisoformat(read_file(path, SERVER_TIME_BYTES_MAX).decode("ascii"))
+    except (ConfigError, ValueError):
+        return None
+    return told if told.tzinfo else None
 
 
 def inspect(configuration: Configuration, place: str, now: datetime, clock_is_right: bool | None = None) -> Stick:

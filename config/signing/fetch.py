@@ -13,7 +13,9 @@ import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient import FetcherInterface
 
+from config.errors import ConfigError
 from config.limits import FETCH_ALL_S, FETCH_STEP_S
+from config.rules import BACKEND
 
 CHUNK_BYTES = 256 * 1024
 STICK = "stick:///"
@@ -75,7 +77,8 @@ class WebFetcher(FetcherInterface):
         try:
             if response.status != 200:
                 raise DownloadHTTPError(f"{url}: HTTP {response.status}", response.status)
-            for chunk in response.stream(CHUNK_BYTES, decode_content=False):
+            # read1 gives what has come: a server that drips must not hold this loop until a chunk is full.
+            while chunk := response.read1(CHUNK_BYTES, decode_content=False):
                 if time.monotonic() > deadline:
                     raise DownloadError(f"{url}: took longer than {FETCH_ALL_S:.0f} s")
                 yield chunk
@@ -95,8 +98,10 @@ Fetcher = StickFetcher | WebFetcher
 
 
 def fetcher(place: str) -> Fetcher:
-    """For an address, or for a folder that holds `metadata/`, itself or in its folder `smk`."""
+    """For an address, or for a folder that holds `metadata/`, itself or in its folder `smk`. Raises ConfigError."""
     if "://" in place:
+        if not BACKEND.met_by(place):
+            raise ConfigError(place[:200], BACKEND.zh, BACKEND.en, "检查网址", "check the address")
         return WebFetcher(place)
     folder = Path(place)
     return StickFetcher(folder if is_signed(folder) or not is_signed(folder / "smk") else folder / "smk")

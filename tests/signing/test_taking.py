@@ -1,6 +1,6 @@
 """What the office signs is taken, whole and on its day; nothing else is."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from config.model import Configuration
@@ -49,6 +49,17 @@ def test_a_rotated_root_comes_with_the_stick(office: OfficeRoom, bus: Configurat
     assert take(bus, office.stick("second"))["jiaxing-2027.1"] == "new"
     standing = signed.trust_of(bus).standing()
     assert standing is not None and standing.root == 2
+
+
+def test_what_the_backend_says_of_the_time_is_kept_for_the_loader(bus: Configuration) -> None:
+    told = ["2026-12-24T08:00:00+08:00"]
+    profiles = box.load_profiles(bus.cards.profiles)
+    Path(bus.terminal.data).mkdir(exist_ok=True)
+    turn = packs.Turn(bus, profiles, lambda: None, lambda switch: None, lambda what, why: None, lambda: told[0])
+    turn.take(DECEMBER)
+    assert signed.floor_of(bus).server == datetime.fromisoformat(told[0])
+    packs.kept_server_time(bus).write_text("soon", "ascii")
+    assert signed.floor_of(bus).server is None
 
 
 def test_the_same_layout_serves_as_a_folder_and_on_a_stick(office: OfficeRoom, bus: Configuration) -> None:
