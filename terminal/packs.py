@@ -120,8 +120,9 @@ def version_taken(version: str) -> ConfigError:
 def is_another(configuration: Configuration, version: str, files: Mapping[str, bytes]) -> bool:
     """Whether the pack in force bears this version and has other files: records could not tell the two apart."""
     try:
-        present = _files_in_force(configuration)
-        return present != files and parsed(present, "").version == version
+        active = shelf_of(configuration).state().active
+        present = active.version if active else configured_version(configuration)
+        return present == version and _files_in_force(configuration) != files
     except ConfigError:  # a device whose pack is damaged must be able to take another
         return False
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from apdu.virtual import remote
-from tests.bench import aged, city, copay, entitlements, fares, hotlist, parts, process, silence, taps, web
+from tests.bench import aged, city, copay, entitlements, fares, hotlist, parts, process, signing, silence, taps, web
 from tests.bench.figures import Figure, as_json, table
 
 Group = Callable[[remote.Virtual, Path], Iterator[Figure]]
@@ -23,6 +23,7 @@ GROUPS: dict[str, Group] = {
     "process": process.whole,
     "entitlements": lambda chips, folder: entitlements.store(folder),
     "hotlist": lambda chips, folder: hotlist.mapped(folder),
+    "signing": lambda chips, folder: signing.load_and_switch(folder),
     "age": aged.at_age,
     "fares": lambda chips, folder: fares.fares(folder),
     "copay": lambda chips, folder: copay.claims(),
