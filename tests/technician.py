@@ -4,6 +4,7 @@
 """
 
 import re
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -53,14 +54,14 @@ def _played(found: re.Match[str], today: list[date]) -> str:
         today[0] = date.fromisoformat(found[2])
         _take_turn(today[0])
         return found[0]
-    block = [f"$ {line}\n{_run(line)}" for line in re.findall(r"^\$ (.*)$", found[1], re.MULTILINE)]
+    block = [f"$ {line}\n{run_line(line)}" for line in re.findall(r"^\$ (.*)$", found[1], re.MULTILINE)]
     return f"```console\n{''.join(block)}```"
 
 
-def _run(line: str) -> str:
+def run_line(line: str) -> str:
     """What one command prints; one that fails shows it with its status."""
     if line.startswith("smk "):
-        result = CliRunner().invoke(cli.main, line.split()[1:])
+        result = CliRunner().invoke(cli.main, shlex.split(line)[1:])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.output + (f"(exit status {result.exit_code})\n" if result.exit_code else "")

@@ -106,9 +106,10 @@ def _taken(device: "Configuration", configuration: str, change: "Change") -> lis
 
     entry, day = change.offer.entry, change.planned.day
     if entry.kind not in SHELVED:
+        undo = f"撤回 · undo: smk hotlist rollback {device.hot_list.file}"
         return [
             f"已装入 · loaded: {entry.kind} {entry.version}; 下一次刷卡起 · from the next tap on",
-            f"撤回 · undo: smk hotlist rollback {device.hot_list.file}",
+            *([undo] if change.planned.instead_of else []),
         ]
     zh, _, en = SHELVED[entry.kind].when.partition(" · ")
     kind = "" if entry.kind == "tariff" else f" --kind {entry.kind}"

@@ -1,11 +1,16 @@
 """What the office signs is taken, whole and on its day; nothing else is."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from config.model import Configuration
 from config.signing.fetch import fetcher
 from terminal import box, packs, signed
+from terminal.faces.words import status_line
+from terminal.mode import Mode
 from tests.signing.offices import DAY, DECEMBER, NOW, OfficeRoom, device, refusal, take
 
 
@@ -69,3 +74,17 @@ def test_the_same_layout_serves_as_a_folder_and_on_a_stick(office: OfficeRoom, b
 
 def test_a_device_that_trusts_nobody_says_what_to_do(office: OfficeRoom, tmp_path: Path) -> None:
     assert "smk pack trust" in refusal(device(tmp_path), office.folder / "usb")
+
+
+def test_a_device_that_takes_unsigned_packs_says_so_on_its_screen(bus: Configuration) -> None:
+    def line(configuration: Configuration) -> str:
+        tables = SimpleNamespace(pack=SimpleNamespace(version="v1"), hot_list=SimpleNamespace(version="h1"))
+        journal = SimpleNamespace(unsent=lambda: SimpleNamespace(rows=0, fen=0, oldest_at=""))
+        desk = SimpleNamespace(duty=SimpleNamespace(line="", direction=0, driver=""), journal=journal)
+        shown: Any = SimpleNamespace(
+            mode=Mode.READY, troubles={}, desk=desk, tables=tables, configuration=configuration
+        )
+        return status_line(box.status(shown, None), "en")
+
+    assert "development" not in line(bus)
+    assert "v1（开发模式 development）" in line(replace(bus, packs=replace(bus.packs, development=True)))

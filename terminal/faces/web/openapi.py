@@ -113,4 +113,3 @@ def _query(ask: Ask, components: dict[str, Any]) -> list[dict[str, Any]]:
 def text(pages: Sequence[Page]) -> bytes:
     """The document as it is served and as it stands in docs/api.json."""
     return msgspec.json.format(msgspec.json.encode(description(pages)), indent=1) + b"\n"
-
