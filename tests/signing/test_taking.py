@@ -78,7 +78,7 @@ def test_a_device_that_trusts_nobody_says_what_to_do(office: OfficeRoom, tmp_pat
 
 def test_a_device_that_takes_unsigned_packs_says_so_on_its_screen(bus: Configuration) -> None:
     def line(configuration: Configuration) -> str:
-        tables = SimpleNamespace(pack=SimpleNamespace(version="v1"), hot_list=SimpleNamespace(version="h1"))
+        tables = SimpleNamespace(pack=SimpleNamespace(version="v1", in_force_from=DECEMBER), hot_list=box.NO_HOT_LIST)
         journal = SimpleNamespace(unsent=lambda: SimpleNamespace(rows=0, fen=0, oldest_at=""))
         desk = SimpleNamespace(duty=SimpleNamespace(line="", direction=0, driver=""), journal=journal)
         shown: Any = SimpleNamespace(
