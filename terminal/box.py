@@ -38,6 +38,7 @@ from terminal.mode import Mode
 from terminal.packs import Turn, load_pack, shelf_of
 from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
 from terminal.signal import Signals
+from terminal.standing import CLOSED
 from terminal.tap import Outcome
 from terminal.whereabouts import Sighting
 
@@ -327,7 +328,7 @@ def _worker(
 def status(device: Device, worker: Worker | None) -> Status:
     """The device's state for the screens."""
     troubles = "; ".join(f"{what}: {why}" for what, why in device.troubles.items())
-    closed = (*identity.CLOSED.values(), backlog.STOPPED)
+    closed = (*CLOSED.values(), backlog.STOPPED)
     words = PARTS | {"standing": next((zh for zh, en in closed if en in troubles), "")}
     parts = "、".join(words[what] for what in device.troubles)
     ready = device.mode in (Mode.READY, Mode.SERVING)

@@ -14,6 +14,7 @@ from sync.chain import Identity
 from sync.link import Link, LinkDown
 from sync.session import Unclear
 from sync.worker import enrol
+from terminal.standing import CLOSED
 
 if TYPE_CHECKING:
     from terminal.credential import Credential
@@ -26,14 +27,6 @@ CREDENTIAL = "credential"
 
 STOPPED = "stopped"
 """A file of this name in the data directory closes the device also after a restart; it holds the standing."""
-
-CLOSED = {
-    "retired": ("终端已停用", "this terminal is retired"),
-    "replaced": ("终端已被替换", "this terminal was replaced"),
-    "stolen": ("终端已报失窃", "this terminal was reported stolen"),
-    "stopped": ("另一台设备使用同一身份", "another device has this identity: enrol one of them anew"),
-}
-"""Standings that close a device, in words."""
 
 Credentials = Callable[[], "Credential | None"]
 
@@ -164,5 +157,9 @@ class Standing:
             log.error("the standing could not be kept: %s", wrong)
 
     def why(self) -> str:
-        """Why the device is closed, in English, "" when it is not."""
-        return CLOSED[self.closed][1] if self.closed else ""
+        """Why the device is closed: a word of CLOSED, "" when it is not."""
+        return self.closed
+
+    def words(self) -> str:
+        """The same for people, in both languages."""
+        return "，".join(CLOSED[self.closed]) if self.closed else ""

@@ -12,17 +12,18 @@ from pathlib import Path
 import uvicorn
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sync.backend.app import create_app
+from sync.backend.app import app_over
 from sync.backend.authority import Authority
 from sync.backend.door import Door, served
 from sync.backend.gate import Gate
 from sync.backend.operator import Operator
 from sync.backend.registry import Registry
-from sync.backend.service import Backend
-from sync.backend.sql import Sqlite
+from sync.backend.service import Backend, Service
+from sync.backend.sql import open_sql
 from sync.link import Link
 from terminal.credential import Credential
 from tests.serving import KEYS, NOW
+from tests.stores import KeptCity
 
 NUMBER = "00330401"
 
@@ -34,10 +35,12 @@ class City:
     folder: Path
     now: datetime = field(default_factory=lambda: datetime.fromisoformat(NOW))
     address: str = ""
+    line: str = ""
+    """Of a PostgreSQL database that holds registry and rows; "" for files."""
 
     def __post_init__(self) -> None:
         self.authority = Authority.create(self.folder / "authority", b"a passphrase of a test", "Test", self.now)
-        self.registry = Registry(Sqlite(self.folder / "registry.db"))
+        self.registry = Registry(open_sql(self.line or str(self.folder / "registry.db")))
         self.gate = Gate(self.authority, self.registry, lambda: self.now.isoformat())
         self.root = self.authority.root.public_bytes(Encoding.DER)
 
@@ -60,13 +63,18 @@ class City:
         return Link(self.address, credential=lambda: credential)
 
     @contextmanager
-    def serving(self, tls: bool = True, port: int = 0) -> Iterator[Backend]:
-        """Serve, over TLS or plain."""
+    def serving(self, tls: bool = True, port: int = 0, renewed: bool = True) -> Iterator[Service]:
+        """Serve, over TLS or plain; `renewed`: with a fresh certificate of the collector."""
         pair = self.folder / "collector.pem"
-        pair.write_bytes(self.authority.collector("127.0.0.1", self.now))
+        if renewed:
+            pair.write_bytes(self.authority.collector("127.0.0.1", self.now))
         served_from = self.folder / "served"
         operator = Operator(served_from)
-        app = create_app(served_from, KEYS, lambda: self.now.isoformat(), operator=operator, gate=self.gate)
+        def now() -> str:
+            return self.now.isoformat()
+
+        store: Service = KeptCity(self.line) if self.line else Backend(served_from, KEYS, now)
+        app = app_over(store, now, operator, self.gate)
         door = Door(self.folder / "authority", self.folder / "unread", "unread", pair if tls else None)
         with socket.socket() as listening:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

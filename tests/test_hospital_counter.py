@@ -72,6 +72,17 @@ def test_a_pin_check_that_no_chip_accepted_is_not_recorded(town: City) -> None:
     desk.counter.check_holder("photo+pin")
 
 
+def test_a_counter_out_of_service_serves_nobody_and_says_why(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    desk.counter.parts = desk.counter.parts._replace(closed=lambda: "retired")
+    with pytest.raises(NotServed, match="终端已停用"):
+        desk.counter.read_card()
+    assert desk.counter.step is Step.READY
+    desk.counter.parts = desk.counter.parts._replace(closed=lambda: "")
+    assert desk.counter.read_card()
+
+
 def test_the_his_says_what_was_done_and_neither_who_the_patient_nor_what_the_hospital_is(town: City) -> None:
     town.insure(ZHANG, insured())
     desk = town.desk()

@@ -239,3 +239,19 @@ def test_a_device_that_restarts_often_is_one_device(city: City) -> None:
                 assert link.post(BATCHES, b"").standing == "in_service"
             link.close()
         assert alarms(backend) == []
+
+
+def test_a_backend_whose_certificate_ended_before_the_device_s_own_began_is_refused(city: City) -> None:
+    with city.serving():
+        credential = city.device("one")
+    city.later(826)  # the collector's lived 825 days
+    with city.serving(renewed=False):
+        link = city.link(credential)
+        credential.renew(link)  # until now nothing that the device knows says what day it is
+        with pytest.raises(LinkDown, match="certificate ended on"):
+            link.post(BATCHES, b"")
+        link.close()
+    with city.serving():
+        link = city.link(credential)
+        assert link.post(BATCHES, b"").status == 400
+        link.close()

@@ -4,6 +4,7 @@ For tables that several processes share and that change seldom. SQLite keeps a r
 writers are collectors and commands at once, and the write-ahead log would want one connection (docs/sync.md).
 """
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -113,5 +114,6 @@ class Postgres:
 
 
 def open_sql(place: str) -> Sql:
-    """The store at `place`: "postgresql://…", or a file."""
-    return Postgres(place) if place.startswith(("postgresql://", "postgres://")) else Sqlite(Path(place))
+    """The store at `place`: PostgreSQL's connection string ("postgresql://…", "host=… dbname=…"), or a file."""
+    is_line = re.match(r"postgres(ql)?://|[a-z_]+=", place) is not None
+    return Postgres(place) if is_line else Sqlite(Path(place))

@@ -68,13 +68,14 @@ def build(configuration: Configuration) -> Built:
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = box.open_journal(data, whose)
     store = Entitlements(data / STORE, vault)
-    worker = centre = None
+    worker, centre, standing = None, None, identity.Standing(data)
     if address := configuration.sync.backend:
         worker = Worker(
             journal,
             Link(address, credential=credential),
             lambda versions: None,
             lambda what, why: log.error("%s: %s", what, why),
+            on_standing=standing.heard,
             renew=lambda link: identity.renewed(credential, link),
             condition=lambda: of_journal(configuration, journal, clock, "hospital", box.software()),
         )
@@ -93,6 +94,7 @@ def build(configuration: Configuration) -> Built:
         open_slot=lambda: box.open_patient_slot(hospital),
         chips=chips,
         software=box.software(),
+        closed=standing.why,
     )
     return Built(Counter(parts), journal, store, worker)
 

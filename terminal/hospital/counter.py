@@ -39,6 +39,7 @@ from terminal.hospital.limits import PACKED_BYTES_MAX
 from terminal.hospital.lookup import Entitled, LookUp, Parts, case_of
 from terminal.hospital.patient import Patient, admitted
 from terminal.hospital.step import Cue, Step, after
+from terminal.standing import CLOSED
 from terminal.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,8 @@ class Counter:
     def read_card(self, pin: str = "") -> Patient:
         """Read the card in the slot. Raises ReaderLost, ApduError, NotServed: the counter stays where it is."""
         assert self.step in (Step.READY, Step.CARD)
+        if why := self.parts.closed():
+            raise NotServed(why, *CLOSED[why])
         chip = read_in(self.parts.open_slot, self.parts.chips, pin)
         now = self.parts.clock.read().at
         number = admitted(chip, now.date())

@@ -54,6 +54,8 @@ class Parts(NamedTuple):
     open_slot: Callable[[], ContactSlot]
     chips: Sequence[Profile]
     software: str
+    closed: Callable[[], str] = lambda: ""
+    """Why the backend took the counter out of service, a word of terminal/standing.py."""
 
 
 class Entitled(NamedTuple):

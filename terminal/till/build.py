@@ -97,7 +97,7 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
         pack=pack.value,
         issuer=issuer,
         wake=worker.wake if worker else lambda: None,
-        closed=standing.why,
+        closed=standing.words,
     )
     till = Till(parts)
     if worker is not None:

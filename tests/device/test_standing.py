@@ -6,8 +6,8 @@ from config.model import Sync, Terminal
 from sync.backend.custody import Custody
 from sync.backend.registry import Standing
 from terminal.credential import Credential
-from terminal.identity import CLOSED
 from terminal.mode import Mode
+from terminal.standing import CLOSED
 from tests.authorities import NUMBER, City
 from tests.device.conftest import MakeRig
 from tests.device.rig import eventually
