@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup whole demo demo-hospital test drills world fleet bench fuzz kills lint clean
+.PHONY: help setup whole demo demo-hospital test drills world city fleet bench fuzz kills lint clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ world: setup ## terminals, cards, disks, clocks, network and backend simulated w
 	$(PYTHON) -m tests.world --runs 20 --days 2
 	$(PYTHON) -m tests.world --mutant all
 	$(PYTHON) -m tests.world --cuts 500
+
+city: whole ## a city on this machine: PostgreSQL, collectors, twenty devices of all kinds, the operator's page
+	@.ci/pcscd run $(PYTHON) -m tests.fleet.town
 
 fleet: whole ## a city's terminals against real collectors and PostgreSQL: outages, roll-outs, a restored database
 	$(PYTHON) -m tests.fleet

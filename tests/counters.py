@@ -194,10 +194,11 @@ class City:
     def __init__(self, folder: Path, address: str, backend: Backend, time: Time, policy: Policy) -> None:
         self.folder, self.address, self.backend, self.time, self.policy = folder, address, backend, time, policy
         self.desks: list[Desk] = []
+        self.first_number = 1
 
     def desk(self, **section: Any) -> Desk:
         """One more counter, with today's lists."""
-        number = f"{len(self.desks) + 1:08d}"
+        number = f"{self.first_number + len(self.desks):08d}"
         desk = Desk(self.folder / number, number, self.address, self.time, self.policy, **section)
         self.desks.append(desk)
         self.deliver(desk)

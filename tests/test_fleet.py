@@ -1,10 +1,12 @@
 """The fleet in short: a city's terminals, outages and a restored database; and a wrong program that it must find."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from sync.journal import Journal
+from tests.fleet import town
 from tests.fleet.run import Report, Run
 
 
@@ -26,3 +28,15 @@ def test_terminals_that_do_not_send_again_after_a_restoration_are_found(
     acknowledge = Journal.acknowledge
     monkeypatch.setattr(Journal, "acknowledge", lambda self, seq: acknowledge(self, max(seq, self.acknowledged)))
     assert any("rows in the journal" in fault for fault in played(tmp_path).faults)
+
+
+@pytest.mark.drill
+def test_a_city_of_every_kind_of_device_lives_on_one_machine_and_its_books_agree() -> None:
+    with town.running() as city:
+        city.start()
+        time.sleep(8)
+        health = city.health()
+        faults = city.end()
+    assert faults == []
+    assert len(city.acts) == 6, "every kind worked"
+    assert len(health) == 20, "the operator sees every device"

@@ -50,16 +50,20 @@ class Recorder:
 class Stage:
     """Everything that runs. Use as a context; `close_books` ends it and leaves three books on disk."""
 
-    def __init__(self, folder: Path, seed: int, cards: dict[str, CardSpec], listed: list[tuple[str, int]]) -> None:
+    def __init__(
+        self, folder: Path, seed: int, cards: dict[str, CardSpec], listed: list[tuple[str, int]], backend_port: int = 0
+    ) -> None:
+        """`backend_port`: where a backend serves already; 0 starts one."""
         folder.mkdir(parents=True)
         self.folder = folder
         self.cards = cards
-        self.port = free_port()
+        self.port = backend_port or free_port()
         self.recorder = Recorder()
         self._write_keys()
         self.backend: subprocess.Popen[str] | None = None
         self.chips = remote.start(seed=seed, memory=folder / "chips.json")
-        self.start_backend()
+        if not backend_port:
+            self.start_backend()
         for name, spec in cards.items():
             self.chips.remote.add(spec, name)
         self.configuration = self._configure(listed)

@@ -11,7 +11,7 @@ BAD = "99999999"
 
 
 def checked(line: str, devices: Sequence[Whole]) -> list[str]:
-    """What is wrong, each in a sentence; nothing in a good city."""
+    """What is wrong, each in a sentence; nothing in a good city with its one bad terminal."""
     with psycopg.connect(line) as link:
         streams = {row[0]: row[1:] for row in link.execute("select terminal, epoch, ack, head from stream")}
         rows = {name: count for name, count in link.execute("select terminal, count(*) from row group by terminal")}

@@ -44,12 +44,17 @@ def _list(cards: dict[int, int], revision: int) -> HotList:
     return HotList.of(Version(DAY, revision), {"3140": Listed.of(cards.items())})
 
 
+_ALARMS = "select terminal, what, detail from alarm order by 1, 2"
+
+
 class City:
     """One database server, and two collectors with the bookkeeper over it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: str = f'[tac]\nmohurd = "{MASTER.hex()}"\n', *more: str) -> None:
+        """`keys`: the text of the key file; `more`: further options of the backend."""
         self._keys = folder / "keys.toml"
-        self._keys.write_text(f'[tac]\nmohurd = "{MASTER.hex()}"\n')
+        self._keys.write_text(keys)
+        self._more = more
         self._versions: dict[str, str] = {}
         self._port = 0
         self._backend: subprocess.Popen[str] | None = None
@@ -77,7 +82,7 @@ class City:
         """Start the collectors."""
         told = [part for name, value in self._versions.items() for part in ("--version", f"{name}={value}")]
         command = [sys.executable, "-m", "sync.backend", "--database", self.line, "--keys", str(self._keys), *told]
-        more = ["--port", str(self._port), "--workers", "2"]
+        more = ["--port", str(self._port), "--workers", "2", *self._more]
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         self._backend = subprocess.Popen([*command, *more], stdout=pipe, stderr=nothing, text=True)
         assert self._backend.stdout is not None
@@ -129,6 +134,20 @@ class City:
             while (link.execute(query.replace("(seq", "(entered.seq").encode()).fetchone() or [0])[0]:
                 assert time.monotonic() < deadline, "the books do not come to an end"
                 time.sleep(0.2)
+
+    def booked_fen(self) -> int:
+        """What the books have taken from cards, less what they have loaded."""
+        paid, loaded = "select coalesce(sum(paid_fen), 0) from charge", "select coalesce(sum(amount_fen), 0) from load"
+        query = f"select ({paid}) - ({loaded})"
+        with psycopg.connect(self.line) as link:
+            found = link.execute(query.encode()).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def told_alarms(self) -> list[str]:
+        """The books' alarms, each in words."""
+        with psycopg.connect(self.line) as link:
+            return [f"{name}: alarm {what} {told}" for name, what, told in link.execute(_ALARMS)]
 
     def end(self) -> None:
         """Take everything away."""
