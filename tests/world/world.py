@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from unittest.mock import patch
 
 from apdu.virtual import issuer
 from sync.backend.hospital import Hospital
 from sync.backend.keys import KeyFile
 from terminal.ports import ClockTrust
+from tests import memory
 from tests.world.machine import Machine, Stop, Time
 from tests.world.network import Headquarters
 from tests.world.reserve import ReserveFiles
@@ -63,8 +62,8 @@ class World:
         self.taps = 0
         self.days = 0
         self.jumped_ms = -(10**9)
-        shared_memory = Path("/dev/shm")
-        self.folder = Path(mkdtemp(prefix="world-", dir=shared_memory if shared_memory.is_dir() else None))
+        self._memory = memory.folder()
+        self.folder = Path(self._memory.name)
         self.backend = Headquarters(self.folder, KEYS, self.time, hospital)
 
     @contextmanager
@@ -90,7 +89,7 @@ class World:
                 station.journal.close()
             station.machine.disk.close()
         self.backend.backend.close()
-        rmtree(self.folder)
+        self._memory.cleanup()
 
     # --- the story
 
