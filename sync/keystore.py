@@ -113,12 +113,23 @@ class TokenKey(ec.EllipticCurvePrivateKey):
     def make(cls, token: Token, label: str) -> "TokenKey":
         """Have the token make a new key pair that it never gives away. Raises KeyTrouble."""
         import pkcs11
+        from pkcs11 import Attribute
+        from pkcs11.constants import DEFAULT
         from pkcs11.util.ec import encode_named_curve_parameters
 
+        # What the key may do is the module's choice for a key of this kind: a TPM refuses to be told.
+        public = dict.fromkeys((Attribute.ENCRYPT, Attribute.WRAP, Attribute.VERIFY), DEFAULT)
+        uses = (Attribute.DECRYPT, Attribute.UNWRAP, Attribute.SIGN, Attribute.DERIVE)
         with session_on(token) as session:
             curve = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
             parameters = session.create_domain_parameters(pkcs11.KeyType.EC, curve, local=True)
-            parameters.generate_keypair(store=True, label=label, mechanism=pkcs11.Mechanism.EC_KEY_PAIR_GEN)
+            parameters.generate_keypair(
+                store=True,
+                label=label,
+                mechanism=pkcs11.Mechanism.EC_KEY_PAIR_GEN,
+                public_template=public,
+                private_template=dict.fromkeys(uses, DEFAULT),
+            )
         return cls(token, label)
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:

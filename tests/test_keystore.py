@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from pkcs11 import Attribute
+from pkcs11 import Attribute, ObjectClass
 from pkcs11.exceptions import AttributeSensitive
 
 from apdu import crypto
@@ -22,7 +22,7 @@ from terminal.credential import Credential
 from tests.authorities import NUMBER, City
 from tests.rows import done
 from tests.serving import NOW, Terminal, alarms, counts
-from tests.tokens import LABEL, softhsm
+from tests.tokens import LABEL, softhsm, tpm
 
 BATCHES = f"/v1/terminals/{NUMBER}/batches"
 
@@ -39,16 +39,20 @@ def test_a_token_s_key_signs_and_never_leaves_it(uri: str) -> None:
     for take in (key.private_numbers, key.private_bytes):
         with pytest.raises(KeyTrouble):
             take()
+    with session_on(token_of(uri)) as session:
+        private = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="one")
+        assert private[Attribute.SENSITIVE] and not private[Attribute.EXTRACTABLE]
     key.remove()
     with pytest.raises(KeyTrouble, match="NoSuchKey"):
         TokenKey(token_of(uri), "one")
 
 
-def test_a_device_with_its_key_in_a_token_enrols_uploads_and_renews(uri: str, tmp_path: Path) -> None:
-    city = City(tmp_path)
+def served_from_a_token(uri: str, folder: Path) -> None:
+    """Enrol, upload, renew, restart, with the device's key in that token."""
+    city = City(folder)
     with city.serving():
         credential = city.device("one", store=uri)
-        kept = (tmp_path / "one" / "credential" / "current.pem").read_bytes()
+        kept = (folder / "one" / "credential" / "current.pem").read_bytes()
         assert b"PRIVATE" not in kept and kept.startswith(b"# key smk-")
         link = city.link(credential)
         assert enrol(link, NUMBER) == Identity(NUMBER, 1, 1)
@@ -57,12 +61,22 @@ def test_a_device_with_its_key_in_a_token_enrols_uploads_and_renews(uri: str, tm
         credential.renew(link)
         assert link.post(BATCHES, b"").standing == "in_service"
         link.close()
-        again = city.link(Credential(tmp_path / "one", uri, NUMBER))
+        again = city.link(Credential(folder / "one", uri, NUMBER))
         assert again.post(BATCHES, b"").standing == "in_service"
         again.close()
         old = kept.split(b"\n")[0].removeprefix(b"# key ").decode()
         with pytest.raises(KeyTrouble):  # the key before is gone from the token
             TokenKey(token_of(uri), old)
+
+
+def test_a_device_with_its_key_in_a_token_enrols_uploads_and_renews(uri: str, tmp_path: Path) -> None:
+    served_from_a_token(uri, tmp_path)
+
+
+@pytest.mark.drill
+def test_a_device_with_its_key_in_a_tpm_enrols_uploads_and_renews(tmp_path: Path) -> None:
+    with tpm(tmp_path / "tpm") as uri:
+        served_from_a_token(uri, tmp_path)
 
 
 def test_a_device_that_lost_its_token_says_so_and_never_dies(uri: str, tmp_path: Path) -> None:
