@@ -13,6 +13,7 @@ from terminal.cli import main
 from terminal.drivers.contactless import usb_readers
 
 UNIT = "etc/systemd/system/smk.service"
+PACKS, TIMER = "etc/systemd/system/smk-packs.service", "etc/systemd/system/smk-packs.timer"
 INSTALLED = {
     "etc/modprobe.d/smk.conf",
     "etc/polkit-1/rules.d/60-smk.rules",
@@ -20,6 +21,9 @@ INSTALLED = {
     "etc/systemd/journald@smk.conf",
     "etc/systemd/system/multi-user.target.wants/smk.service",
     UNIT,
+    PACKS,
+    TIMER,
+    "etc/systemd/system/timers.target.wants/smk-packs.timer",
     "etc/sysusers.d/smk.conf",
     "etc/tmpfiles.d/smk.conf",
     "etc/udev/rules.d/60-smk.rules",
@@ -118,15 +122,15 @@ def test_every_reader_that_nfcpy_drives_has_its_rule(tmp_path: Path) -> None:
     assert "blacklist pn533_usb\n" in (tmp_path / "etc/modprobe.d/smk.conf").read_text()
 
 
-def test_the_unit_is_one_that_systemd_accepts(tmp_path: Path) -> None:
+def test_the_units_are_ones_that_systemd_accepts(tmp_path: Path) -> None:
     smk("install", "--root", tmp_path)
     analyze = shutil.which("systemd-analyze")
     assert analyze, "systemd is part of Debian; apt-get install systemd"
     checked = subprocess.run(
-        [analyze, "verify", "--man=no", "--recursive-errors=no", tmp_path / UNIT],
+        [analyze, "verify", "--man=no", "--recursive-errors=no", *(tmp_path / unit for unit in (UNIT, PACKS, TIMER))],
         capture_output=True, text=True, check=False, env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"},
     )
-    complaints = [line for line in checked.stderr.splitlines() if "smk.service" in line]
+    complaints = [line for line in checked.stderr.splitlines() if "smk" in line]
     assert (checked.returncode, complaints) == (0, []), checked.stderr
 
 

@@ -15,6 +15,7 @@ MARK = "Installed by smk install"
 
 CONFIGURATION = "/etc/smk/terminal.toml"
 DATA = "/var/lib/smk"
+SYSTEMD = "/etc/systemd/system"
 
 
 class State(Enum):
@@ -103,7 +104,7 @@ def items(program: str, readers: Sequence[tuple[int, int]], sample: str, configu
     `readers`: USB vendor and product of each reader that nfcpy drives. `configuration`: its text; "": the technician
     writes it, and the terminal does not start before.
     """
-    unit = "/etc/systemd/system/smk.service"
+    unit = f"{SYSTEMD}/smk.service"
     rules = "\n".join(
         f'ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{product:04x}", '
         'GROUP="plugdev", MODE="0660", TEST=="power/control", ATTR{power/control}="on"'
@@ -123,9 +124,13 @@ def items(program: str, readers: Sequence[tuple[int, int]], sample: str, configu
         ("/etc/polkit-1/rules.d/60-smk.rules", "polkit.rules", "the PSAM for that user"),
         ("/etc/systemd/journald@smk.conf", "journald.conf", "a log that rotates"),
         (unit, "smk.service", "starts the terminal, watches it, restarts it"),
+        (f"{SYSTEMD}/smk-packs.service", "smk-packs.service", "takes signed packs from the network, where configured"),
+        (f"{SYSTEMD}/smk-packs.timer", "smk-packs.timer", "every six hours"),
     ):
         yield Item(path, why, _filled(name, told))
-    wanted = "/etc/systemd/system/multi-user.target.wants/smk.service"
+    timer = f"{SYSTEMD}/smk-packs.timer"
+    yield Item(f"{SYSTEMD}/timers.target.wants/smk-packs.timer", "starts that with the system", target=timer)
+    wanted = f"{SYSTEMD}/multi-user.target.wants/smk.service"
     yield Item(wanted, "starts it with the system", target=unit)
 
 
@@ -142,10 +147,14 @@ AFTER_INSTALL = (
     Command(("modprobe", "-r", "pn533_usb", "port100"), "let the readers go", may_fail=True),
     Command(("udevadm", "control", "--reload"), "read the rules", may_fail=True),
     Command(("udevadm", "trigger", "--subsystem-match=usb"), "apply them to what is plugged in", may_fail=True),
-    Command(("systemctl", "daemon-reload"), "read the unit"),
+    Command(("systemctl", "daemon-reload"), "read the units"),
+    Command(("systemctl", "start", "smk-packs.timer"), "look for signed packs from time to time"),
     Command(("systemctl", "restart", "smk.service"), "start the terminal, if it is configured"),
 )
-BEFORE_UNINSTALL = (Command(("systemctl", "stop", "smk.service"), "end the terminal; a running tap ends first"),)
+BEFORE_UNINSTALL = (
+    Command(("systemctl", "stop", "smk-packs.timer"), "look for packs no more"),
+    Command(("systemctl", "stop", "smk.service"), "end the terminal; a running tap ends first"),
+)
 AFTER_UNINSTALL = (
     Command(("systemctl", "daemon-reload"), "forget the unit"),
     Command(("udevadm", "control", "--reload"), "forget the rules", may_fail=True),

@@ -34,8 +34,9 @@ for command in (pack_files.copy, pack_files.check, pack_files.diff, signed.trust
 @configuration_file
 @click.argument("place", required=False)
 @signed.clock_right
+@click.option("--from-network", is_flag=True, help="For a timer: says nothing where no [packs] url is configured.")
 @speaking
-def pack_load(configuration: str, place: str | None, clock_is_right: bool | None) -> None:
+def pack_load(configuration: str, place: str | None, clock_is_right: bool | None, from_network: bool) -> None:
     """Verify a signed stick or address and take what is new: each pack is put on the shelf and ordered for its day.
 
     Without PLACE: from the configuration's [packs] url. A pack that nobody signed is taken in development mode alone;
@@ -44,6 +45,8 @@ def pack_load(configuration: str, place: str | None, clock_is_right: bool | None
     from config.store import BUILTIN, load_pack_files
     from terminal import kinds, packs
 
+    if from_network and not _device(configuration).packs.url:
+        return
     if place is None or signed.is_signed(place):
         return signed.load(configuration, place, clock_is_right)
     device = _device(configuration)

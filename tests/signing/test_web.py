@@ -9,10 +9,14 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from config.model import Configuration
 from config.signing import fetch
-from tests.signing.offices import OfficeRoom, refusal, take
+from config.store import sample
+from terminal import cli
+from terminal.commands import signed as commands
+from tests.signing.offices import NOW, OfficeRoom, refusal, take
 
 
 @contextmanager
@@ -135,3 +139,18 @@ def test_a_server_that_is_not_there_is_told(bus: Configuration) -> None:
 @pytest.mark.parametrize("address", ["http://example.invalid/", "ftp://127.0.0.1/", "file:///etc/"])
 def test_an_address_without_tls_leads_to_this_machine_only(bus: Configuration, address: str) -> None:
     assert "https" in refusal(bus, address)
+
+
+def test_the_timer_takes_what_is_new_and_is_silent_where_no_address_is_configured(
+    office: OfficeRoom, bus: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "now", lambda: NOW)
+    own = tmp_path / "terminal.toml"
+    own.write_text(sample().replace('data = "/var/lib/smk"', f'data = "{bus.terminal.data}"'), "utf-8")
+    silent = CliRunner().invoke(cli.main, ["pack", "load", "--from-network", str(own)])
+    assert (silent.exit_code, silent.output) == (0, "")
+    with served(partial(Folder, directory=str(office.repository))) as address:
+        told = own.read_text("utf-8").replace('operator = ""', 'operator = "bus"')
+        own.write_text(told.replace('url = ""', f'url = "{address}"'), "utf-8")
+        said = CliRunner().invoke(cli.main, ["pack", "load", "--from-network", str(own)])
+    assert said.exit_code == 0 and "loaded: tariff jiaxing-2026.12" in said.output, said.output
