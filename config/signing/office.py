@@ -33,7 +33,7 @@ from config.errors import ConfigError
 from config.files import read_file
 from config.limits import SIGNED_LIST_BYTES_MAX, TRUST_BYTES_MAX
 from config.signing import contents
-from config.signing.contents import OPERATOR_SHAPE, Contents, Entry, Kind
+from config.signing.contents import EVERYWHERE, OPERATOR_SHAPE, Contents, Entry, Kind
 from config.signing.keys import KeyRing, holder_of
 
 SIGNED_AT = "x-smk-signed-at"
@@ -44,7 +44,7 @@ NEW: dict[str, type[Any]] = {"root": Root, "snapshot": Snapshot, "timestamp": Ti
 NETWORK_DAYS, STICK_DAYS = 30, 300
 DAYS = {"root": 1_095, "snapshot": 400, "timestamp": NETWORK_DAYS}
 TARGETS_DAYS = 400
-_NAME = re.compile(rf"{OPERATOR_SHAPE}(\.{OPERATOR_SHAPE})?")
+_NAME = re.compile(OPERATOR_SHAPE)
 
 
 class Standing(NamedTuple):
@@ -123,10 +123,9 @@ class Office(Repository):
 
         The city signs for operators, an operator for its places. Gives the role's name. Raises ConfigError.
         """
-        role = f"{operator}.{place}" if place else operator
-        if not _NAME.fullmatch(role) or role in ("root", "targets", "snapshot", "timestamp") or place == "all":
-            zh, en = f"不能用作名称：{role}", f"not a name for an operator or place: {role}"
-            raise ConfigError(role, zh, en, "用小写字母、数字和 -", "use lower-case letters, digits and -")
+        role = role_name(operator, place)
+        if place:
+            self._role_for(operator, "")
         if key.keyid not in self._ring:
             raise ConfigError(role, "新密钥不在此", "the new key is not here", *_WHERE)
         within = f"{operator}/{place or '*'}"
@@ -305,6 +304,16 @@ class Office(Repository):
 
 
 _WHERE = ("用 --keys 指明密钥所在文件夹", "name the folders of the keys with --keys")
+
+
+def role_name(operator: str, place: str) -> str:
+    """The role that signs for an operator, or with `place` for that alone. Raises ConfigError."""
+    shaped = _NAME.fullmatch(operator) and (not place or _NAME.fullmatch(place))
+    if not shaped or operator in ("root", "targets", "snapshot", "timestamp") or place == EVERYWHERE:
+        name = ascii(f"{operator}.{place}" if place else operator)[:80]
+        zh, en = f"不能用作名称：{name}", f"not a name for an operator or place: {name}"
+        raise ConfigError("name", zh, en, "用小写字母、数字和 -", "use lower-case letters, digits and -")
+    return f"{operator}.{place}" if place else operator
 
 
 def _parent(role: str) -> str:

@@ -97,9 +97,10 @@ def delegate(
 ) -> None:
     """Make a key for OPERATOR and let it sign what is below OPERATOR/. Once more: the new key replaces the old."""
     from config.signing.keys import make_key
+    from config.signing.office import role_name
 
     ask = asker(passphrase_file)
-    role = f"{operator}.{place}" if place else operator
+    role = role_name(operator, place)
     name = free_name(folders, role)
     key = make_key(folders[0], name, holder, asker(passphrase_file, new=True)(name))
     try:
@@ -254,13 +255,16 @@ def opened(repository: Path, folders: tuple[Path, ...], ask: Callable[[str], str
 
 
 def asker(file: Path | None, new: bool = False) -> Callable[[str], str]:
-    """Asks for a key's passphrase; an empty answer repeats the last."""
+    """Asks once for each key's passphrase; an empty answer repeats the last."""
     if file is not None:
         first = file.read_text("utf-8").partition("\n")[0]
         return lambda name: first
+    known: dict[str, str] = {}
     last = [""]
 
     def ask(name: str) -> str:
+        if name in known:
+            return known[name]
         said = click.prompt(
             f"{name} 的口令 · passphrase of {name}{' (回车同上 · Enter: the same)' if last[0] else ''}",
             default="",
@@ -269,7 +273,7 @@ def asker(file: Path | None, new: bool = False) -> Callable[[str], str]:
             confirmation_prompt=new,
             err=True,
         )
-        last[0] = said or last[0]
+        known[name] = last[0] = said or last[0]
         return last[0]
 
     return ask

@@ -81,6 +81,7 @@ def schema(bench: Path) -> int:
     return found
 
 
+@pytest.mark.drill
 def test_a_release_takes_its_turn_and_the_one_before_starts_again(office: OfficeRoom, bench: Path) -> None:
     """Two real releases, the second with a journal of another schema; the second brings the journal back itself."""
     published(office, bench, "0.2.0", wheels.NEXT_SCHEMA)

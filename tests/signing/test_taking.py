@@ -6,9 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+from tuf.api.metadata import Metadata, Timestamp
+
+from config.editions import Edition, State
 from config.model import Configuration
+from config.signing.contents import Entry
 from config.signing.fetch import fetcher
-from terminal import box, packs, signed
+from terminal import box, packs, plan, signed
 from terminal.faces.words import status_line
 from terminal.mode import Mode
 from tests.signing.offices import DAY, DECEMBER, NOW, OfficeRoom, device, refusal, take
@@ -88,3 +94,43 @@ def test_a_device_that_takes_unsigned_packs_says_so_on_its_screen(bus: Configura
 
     assert "development" not in line(bus)
     assert "v1（开发模式 development）" in line(replace(bus, packs=replace(bus.packs, development=True)))
+
+
+def test_a_root_with_two_new_keys_of_three_is_signed_by_both_sides(office: OfficeRoom, bus: Configuration) -> None:
+    [old] = [one for one in office.office().standings() if one.role == "root"]
+    new = {keyid: ("root", office.key(f"root-{nth}")) for nth, (keyid, _) in enumerate(old.keys[:2], start=4)}
+    office.office().rotate(new)
+    assert take(bus, office.stick("second")) == {"jiaxing-2026.12": "new"}
+    standing = signed.trust_of(bus).standing()
+    assert standing is not None and standing.root == 2
+
+
+def test_a_stick_lasts_longer_than_what_the_network_says(office: OfficeRoom) -> None:
+    """The long word goes with the stick alone: the network's ends within a month."""
+    stick = office.stick("long", days=300)
+    ends = [
+        Metadata[Timestamp].from_bytes((folder / "metadata" / "timestamp.json").read_bytes()).signed.expires
+        for folder in (stick / "smk", office.repository)
+    ]
+    assert ends == [NOW + 300 * DAY, NOW + 30 * DAY]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(-3, 3)), unique_by=lambda one: one[0], max_size=6),
+    st.sampled_from(["", *"abcdef"]),
+    st.sampled_from(["", *"abcdef"]),
+)
+def test_of_what_has_come_one_at_most_is_taken_and_never_an_older_one(
+    offered: list[tuple[str, int]], active: str, previous: str
+) -> None:
+    today = NOW.date()
+    entries = [Entry("tariff", name, today + days * DAY, f"{name}.zip") for name, days in offered]
+    held, before = (Edition(name, today - DAY, "00") if name else None for name in (active, previous))
+    planned = plan.editions(entries, State(held, before), "", today)
+    assert [one.entry for one in planned] == entries
+    now = [one.entry for one in planned if one.how == "new" and one.entry.in_force_from <= today]
+    assert len(now) <= 1
+    for one in now:
+        assert one.in_force_from == max(entry.in_force_from for entry in entries if entry.in_force_from <= today)
+        assert one.version not in (active, previous)
+    assert all(one.day is None or one.day >= today for one in planned)
