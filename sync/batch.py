@@ -1,12 +1,13 @@
 """A batch of journal rows, to bytes and back: gzip over one JSON object with the rows' canonical bytes in it.
 
-Only the chain's head before and after travel: the receiver computes the heads between. A row goes as the JSON object
-that it is; bytes that are no row any more (a damaged disk) go as a base64 string, so that they never block the rest.
+Only the chain's head before and after travel: the receiver computes the heads between. Rows go woven (sync/weave.py).
+With bytes among them that are no row any more (a damaged disk) each goes as the JSON object that it is and those as a
+base64 string, so that they never block the rest; a sender may always do so.
 """
 
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from sync.chain import Identity, Stored
 from sync.condition import Condition, readable
 from sync.limits import BATCH_GZIP_BYTES_MAX, BATCH_JSON_BYTES_MAX, BATCH_ROWS_MAX, EPOCH_MAX, SEQ_MAX
 from sync.record import BadRow, chain, decode
+from sync.weave import Woven, unweave, weave
 
 Terminal = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z_-]{1,16}\Z")]
 Epoch = Annotated[int, msgspec.Meta(ge=1, le=EPOCH_MAX)]
@@ -49,15 +51,17 @@ class BadBatch(ValueError):
 
 
 class BatchMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A batch on the wire: rows `first`.. of a journal, as the JSON objects that they are, or in base64 where a damaged
-    disk left no such object; the chain's head before and after; `state`: how the terminal is (Condition)."""
+    """A batch on the wire: rows `first`.. of a journal, either `woven` or as the JSON objects that they are, in base64
+    where a damaged disk left no such object; the chain's head before and after; `state`: how the terminal is
+    (Condition)."""
 
     terminal: Terminal
     epoch: Epoch
     first: Seq
     prev_head: Head
     head: Head
-    rows: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=BATCH_ROWS_MAX)]
+    rows: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=BATCH_ROWS_MAX)] | None = None
+    woven: Woven | None = None
     state: Any = None
 
 
@@ -84,28 +88,36 @@ def heads(prev_head: bytes, rows: Sequence[bytes]) -> list[bytes]:
 def pack(batch: Batch) -> bytes:
     """The batch as it is sent."""
     assert len(batch.rows) <= BATCH_ROWS_MAX
-    wire = BatchMessage(
-        batch.terminal,
-        batch.epoch,
-        batch.first,
-        batch.prev_head.hex(),
-        batch.head.hex(),
-        [msgspec.Raw(_embedded(raw)) for raw in batch.rows],
-        batch.condition,
-    )
+    text = _encoded(batch, None, weave(batch.rows)) if all(map(_is_row, batch.rows)) else b""
+    if not text or len(text) > BATCH_JSON_BYTES_MAX:
+        text = _encoded(batch, [msgspec.Raw(_embedded(raw)) for raw in batch.rows], None)
     press = zlib.compressobj(wbits=_GZIP)
-    return press.compress(_encoder.encode(wire)) + press.flush()
+    return press.compress(text) + press.flush()
+
+
+def _encoded(batch: Batch, rows: list[msgspec.Raw] | None, woven: Woven | None) -> bytes:
+    prev_head, head = batch.prev_head.hex(), batch.head.hex()
+    where = batch.terminal, batch.epoch, batch.first
+    return _encoder.encode(BatchMessage(*where, prev_head, head, rows, woven, batch.condition))
 
 
 def unpack(raw: bytes) -> Batch:
     """Parse a batch as it was sent. Raises BadBatch on anything else, also on one that would unpack past its bound."""
     try:
         wire = _decoder.decode(_unpressed(raw))
-        rows = tuple(_extracted(bytes(row)) for row in wire.rows)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        rows = tuple(_rows(wire))
+    except (msgspec.DecodeError, ValueError, RecursionError) as wrong:
         raise BadBatch(f"not a batch: {wrong}") from wrong
     heads = bytes.fromhex(wire.prev_head), bytes.fromhex(wire.head)
     return Batch(wire.terminal, wire.epoch, wire.first, rows, *heads, readable(wire.state))
+
+
+def _rows(wire: BatchMessage) -> Iterable[bytes]:
+    if wire.woven is not None and wire.rows is None:
+        return unweave(wire.woven)
+    if wire.rows is not None and wire.woven is None:
+        return (_extracted(bytes(row)) for row in wire.rows)
+    raise ValueError("rows, or woven ones, are wanted")
 
 
 def _unpressed(raw: bytes) -> bytes:
@@ -121,18 +133,19 @@ def _unpressed(raw: bytes) -> bytes:
     return text
 
 
-def _embedded(raw: bytes) -> bytes:
+def _is_row(raw: bytes) -> bool:
     try:
         decode(raw)
     except BadRow:
-        return b'"' + b64encode(raw) + b'"'
-    return raw
+        return False
+    return True
+
+
+def _embedded(raw: bytes) -> bytes:
+    return raw if _is_row(raw) else b'"' + b64encode(raw) + b'"'
 
 
 def _extracted(element: bytes) -> bytes:
     if not element.startswith(b'"'):
         return element
-    try:
-        return b64decode(element[1:-1], validate=True)
-    except ValueError as wrong:
-        raise BadBatch(f"a damaged row is not in base64: {wrong}") from wrong
+    return b64decode(element[1:-1], validate=True)

@@ -68,5 +68,6 @@ def test_what_is_sent_has_the_members_that_the_description_names(kind: str, made
 def test_a_batch_is_described_with_its_rows_and_the_terminals_condition() -> None:
     members = SCHEMAS["BatchMessage"]["properties"]
     assert members.keys() == set(BatchMessage.__struct_fields__)
-    assert members["rows"]["items"]["anyOf"][0] == {"$ref": "#/components/schemas/Row"}
+    listed = next(form for form in members["rows"]["anyOf"] if form["type"] == "array")
+    assert listed["items"]["anyOf"][0] == {"$ref": "#/components/schemas/Row"} and "woven" in members
     assert members["state"] == {"$ref": "#/components/schemas/Condition"} and members["head"]["pattern"]

@@ -95,7 +95,8 @@ def description() -> dict[str, Any]:
     found, schemas = msgspec.json.schema_components(typed, ref_template="#/components/schemas/{name}")
     references = dict(zip(map(repr, typed), found, strict=True))
     base64 = {"type": "string", "contentEncoding": "base64"}
-    schemas["BatchMessage"]["properties"]["rows"]["items"] = {"anyOf": [references[repr(Row)], base64]}
+    rows = next(form for form in schemas["BatchMessage"]["properties"]["rows"]["anyOf"] if form["type"] == "array")
+    rows["items"] = {"anyOf": [references[repr(Row)], base64]}
     schemas["BatchMessage"]["properties"]["state"] = references[repr(Condition)]
     paths: dict[str, dict[str, Any]] = {}
     for way in WAYS:

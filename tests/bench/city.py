@@ -26,6 +26,7 @@ SHARE_MIN = 0.60
 
 CITY_ROWS, CATCH_UP_SECONDS = 4_500_000, 180.0
 CITY_TERMINALS = 2_000
+WIRE_BYTES_MAX = 5_200
 
 _COPY = "copy coming (terminal, epoch, seq, kind, raw, head) from stdin (format binary)"
 _INSERT = "insert into bare select coming.*, current_date from coming on conflict do nothing"
@@ -52,7 +53,7 @@ def on_the_wire() -> Iterator[Figure]:
         rows = list(debits(who, random.Random(1), ROWS_EACH, record))
         size = len(packed(who, rows).batches[0])
         note = f"{sum(map(len, rows))} bytes of rows"
-        yield Figure(f"200 rows on the wire, {what}", size, "B", note=note)
+        yield Figure(f"200 rows on the wire, {what}", size, "B", WIRE_BYTES_MAX, note=note)
 
 
 def beside_bare_copy(folder: Path) -> Iterator[Figure]:
