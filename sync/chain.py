@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from sync.record import GENESIS, BadRow, Row, chain, decode
 
+TRAINING = "99999999"
+"""The terminal number of every training: no device has it, and no backend takes it."""
+
 
 class Identity(NamedTuple):
     """Whose journal it is. `first_serial` is the serial of row 1; serials go on from epoch to epoch."""

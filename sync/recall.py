@@ -6,7 +6,7 @@ from typing import NamedTuple
 import apsw
 
 from sync.errors import DamagedJournal
-from sync.events import FINAL_GREY, Done, Grey, Held, Void
+from sync.events import FINAL_GREY, Done, Grey, Held, LoanAsked, Void
 from sync.limits import RECALL_ROWS_MAX, SEEN_ROWS
 from sync.numbers import Numbers
 from sync.record import BadRow, Row, decode
@@ -141,6 +141,16 @@ def open_loans(connection: apsw.Connection) -> list[Row]:
         " SELECT raw FROM row WHERE seq IN asked OR held IN asked ORDER BY seq"
     )
     return [decoded(raw) for (raw,) in found]
+
+
+def loan_asked(connection: apsw.Connection, operation: str) -> Row | None:
+    """The newest LOAN_ASKED row of that operation; those in the archive are left out."""
+    found = connection.execute("SELECT raw FROM row WHERE kind = 'LOAN_ASKED' ORDER BY seq DESC")
+    for (raw,) in found:
+        row = decoded(raw)
+        if isinstance(row.event, LoanAsked) and row.event.operation == operation:
+            return row
+    return None
 
 
 def adjustments(connection: apsw.Connection) -> list[Recalled]:

@@ -15,6 +15,8 @@ COMMANDS = {
     "social": "social:social",
     "hospital": "hospital:hospital",
     "library": "library:library",
+    "counter": "counters:counter",
+    "training": "counters:training",
     "clerk": "clerks:clerk",
     "market": "tills:market",
     "topup": "tills:topup",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from config.durable import replace_durably
 from config.errors import ConfigError
 from config.model import Configuration
-from sync.chain import Identity
+from sync.chain import TRAINING, Identity
 from sync.link import Link, LinkDown
 from sync.session import Unclear
 from sync.worker import enrol
@@ -94,7 +94,13 @@ def enrolled(data: Path, terminal: str, backend: str, credential: Credentials = 
 
 
 def known_or_first(data: Path, terminal: str, backend: str, credential: Credentials = lambda: None) -> Identity:
-    """The kept identity; without one, the backend's; without a backend in reach, epoch 1: a new terminal's first."""
+    """The kept identity; without one, the backend's; without a backend in reach, epoch 1: a new terminal's first.
+
+    Raises ConfigError, also for a training's number: no device works under it, nor in a training's directory.
+    """
+    if terminal == TRAINING:
+        zh, en = f"{TRAINING} 是培训专用终端号", f"{TRAINING} is the terminal number of trainings"
+        raise ConfigError("terminal.number", zh, en, "请填写发卡方给的终端号", "set the number that the issuer gave")
     identity = kept(data, terminal)
     if identity is not None:
         return identity

@@ -13,8 +13,8 @@ from sync.vault import Vault
 from tariffs.library import parse_lending
 from terminal.library.counter import Counter, Rules
 from terminal.ports import ClockTrust, Moment
-from tests.ils.answers import city
-from tests.ils.server import Server
+from terminal.training.ils.answers import city
+from terminal.training.ils.server import Server
 from tests.libraries import AT, connected
 from tests.rows import IDENTITY
 

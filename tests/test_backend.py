@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sync.backend.report import terminals
 from sync.backend.service import CannotEnrol, Service
 from sync.batch import heads
+from sync.chain import TRAINING
 from sync.events import Locked
 from sync.limits import SERIAL_GAP
 from sync.record import GENESIS, Row, encode
@@ -206,3 +207,8 @@ def test_a_row_of_another_place_or_serial_is_set_aside(backend: Service, termina
 def test_an_outcome_without_its_draft_is_an_alarm(backend: Service, terminal: Terminal) -> None:
     terminal.add(refused(), done(1))
     assert terminal.send().quarantined == [] and alarms(backend) == ["outcome_without_draft"]
+
+
+def test_a_training_is_never_enrolled(backend: Service) -> None:
+    with pytest.raises(CannotEnrol, match="trainings"):
+        backend.enrol(TRAINING)

@@ -6,8 +6,8 @@ import pytest
 
 from sync.ils import IlsAway, IlsUnclear
 from sync.sip2 import ils
-from tests.ils.answers import city
-from tests.ils.server import Server
+from terminal.training.ils.answers import city
+from terminal.training.ils.server import Server
 from tests.libraries import AT, DESK, connected, profile
 
 READER = "31400000000012345678"

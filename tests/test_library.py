@@ -12,7 +12,7 @@ from terminal.library.exceptions import listed
 from terminal.library.limits import AWAY_MS
 from terminal.library.replay import replay, settle
 from terminal.library.results import Outcome
-from tests.ils.server import Server
+from terminal.training.ils.server import Server
 from tests.library_counter import OTHER, READER, ROOT, Make, StillClock, library, make
 
 __all__ = ["library", "make"]

@@ -13,8 +13,8 @@ from terminal.cli import main
 from terminal.library.build import load_profile
 from terminal.library.desk import Desk
 from terminal.receipt import layout
-from tests.ils.answers import city
-from tests.ils.server import Server
+from terminal.training.ils.answers import city
+from terminal.training.ils.server import Server
 from tests.library_counter import Make, make
 from tests.lines import Line
 

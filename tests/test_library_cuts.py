@@ -12,7 +12,7 @@ from sync.events import LoanSent
 from sync.lending import State
 from terminal.library.replay import export, replay
 from terminal.ports import Moment
-from tests.ils.server import Server
+from terminal.training.ils.server import Server
 from tests.library_counter import READER, ROOT, Make, kinds, library, make
 from tests.rows import IDENTITY
 

@@ -18,6 +18,7 @@ from sync.backend.keys import TacKeys
 from sync.backend.lender import Lender
 from sync.backend.store import Database
 from sync.batch import Batch
+from sync.chain import TRAINING
 from sync.limits import SERIAL_GAP, SERIAL_MAX
 from sync.record import GENESIS
 from sync.session import Answer, Enrolled
@@ -82,6 +83,8 @@ class Service(ABC):
 
     def enrol(self, terminal: str) -> Enrolled:
         """Open a new epoch of `terminal`: its rows count from 1 again, its serials go on. Raises CannotEnrol."""
+        if terminal == TRAINING:
+            raise CannotEnrol(f"{terminal} is the number of trainings: nothing of theirs belongs into the books")
         with self.transaction() as database:
             known = next(database.table("terminal").rows_where("terminal = ?", (terminal,)), None)
             epoch, first_serial = 1, 1

@@ -56,13 +56,17 @@ def _who(configuration: str, card: str | None, contact: bool) -> tuple[str, str]
     if card is not None:
         return card, "typed"
     from config.store import load_configuration
+    from terminal import box
     from terminal.chipcard import NotServed
     from terminal.library.card import contact_number, contactless_number
 
     loaded = load_configuration(Path(configuration)).value
     click.echo("请放卡 · put the card down", err=True)
     try:
-        found = contact_number(loaded) if contact else contactless_number(loaded)
+        if contact:
+            found = contact_number(lambda: box.open_patient_slot(loaded.hospital), loaded.hospital.chips)
+        else:
+            found = contactless_number(loaded)
     except NotServed as refused:
         fail(str(refused), REFUSED)
     if found is None:

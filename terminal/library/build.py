@@ -10,6 +10,7 @@ from config.files import read_file
 from config.model import Configuration, Library
 from config.store import load_pack_files
 from sync.ils import Account, Ils
+from sync.journal import Journal
 from sync.sip2.errors import BadIlsProfile
 from sync.sip2.ils import Desk
 from sync.sip2.profile import IlsProfile, read_profile
@@ -19,12 +20,36 @@ from tariffs.library import parse_blocked, parse_lending
 from terminal import box, identity
 from terminal.library.counter import Counter, Rules
 from terminal.library.limits import BLOCKED_BYTES_MAX, PASSWORD_BYTES_MAX
+from terminal.ports import Clock
 
 
 @contextmanager
 def counter(configuration: Configuration) -> Iterator[Counter]:
     """The counter, open; its journal and its line are closed at the end. Raises ConfigError, BadVault, JournalError."""
-    library = configuration.library
+    checked(configuration.library)
+    data = Path(configuration.terminal.data)
+    credential = identity.credentials(configuration)
+    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
+    journal, clock = box.open_journal(data, whose)
+    try:
+        opened = over(configuration.library, journal, clock)
+        try:
+            yield opened
+        finally:
+            opened.client.close()
+    finally:
+        journal.close()
+
+
+def over(library: Library, journal: Journal, clock: Clock) -> Counter:
+    """The counter over a journal that is open. Raises ConfigError, BadVault, JournalError."""
+    checked(library)
+    client = Ils(_account(library), load_profile(library.profile))
+    return Counter(journal, Vault.read(Path(library.keys)), clock, client, load_rules(library))
+
+
+def checked(library: Library) -> None:
+    """Raises ConfigError where this device is no library's counter, or has no keys."""
     if not library.branch:
         raise ConfigError(
             "library.branch",
@@ -41,18 +66,6 @@ def counter(configuration: Configuration) -> Iterator[Counter]:
             "运行 smk library keys FILE 生成",
             "make them: smk library keys FILE",
         )
-    vault = Vault.read(Path(library.keys))
-    client = Ils(_account(library), load_profile(library.profile))
-    rules = load_rules(library)
-    data = Path(configuration.terminal.data)
-    credential = identity.credentials(configuration)
-    whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
-    journal, clock = box.open_journal(data, whose)
-    try:
-        yield Counter(journal, vault, clock, client, rules)
-    finally:
-        client.close()
-        journal.close()
 
 
 def load_rules(library: Library) -> Rules:

@@ -1,6 +1,7 @@
 """The reader's card at the counter: its number, and its family for the deposit rule."""
 
 import time
+from collections.abc import Callable, Sequence
 
 from apdu.purse.read import Purse, select
 from apdu.script import Slot, run
@@ -8,6 +9,7 @@ from config.model import Configuration
 from terminal import box
 from terminal.chipcard import read_in
 from terminal.library.limits import CARD_S_MAX
+from terminal.ports import ContactSlot
 
 
 def contactless_number(configuration: Configuration) -> tuple[str, str] | None:
@@ -27,10 +29,9 @@ def contactless_number(configuration: Configuration) -> tuple[str, str] | None:
         reader.close()
 
 
-def contact_number(configuration: Configuration) -> tuple[str, str] | None:
-    """Card number and profile of the contact chip in the counter's slot. Raises ReaderLost, ApduError, NotServed."""
-    hospital = configuration.hospital
-    chip = read_in(lambda: box.open_patient_slot(hospital), box.load_chip_profiles(hospital.chips))
+def contact_number(open_slot: Callable[[], ContactSlot], chips: Sequence[str]) -> tuple[str, str] | None:
+    """Card number and profile of the contact chip in a slot. Raises ReaderLost, ApduError, NotServed."""
+    chip = read_in(open_slot, box.load_chip_profiles(chips))
     number = chip.text("card_number")
     return (number, chip.profile.name) if number else None
 

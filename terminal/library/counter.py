@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from sync import recall
 from sync.events import AnyEvent, LoanAsked, LoanClosed, LoanSent
 from sync.events.loan import Act, Grant
 from sync.ils import Ils, IlsAway, IlsUnclear
@@ -51,7 +52,9 @@ class Counter:
 
     # Acts
 
-    def lend(self, card: str, family: str, item: str) -> Result:
+    # `operation` names an act (20 hex digits) for whoever may have to ask later what became of it.
+
+    def lend(self, card: str, family: str, item: str, operation: str = "") -> Result:
         """Lend `item` to the reader of `card`, read from a chip of `family`, or "typed"."""
         self._check(card, item)
 
@@ -59,9 +62,9 @@ class Counter:
             lent = self.queue.lent(self._ref(card))
             return self.rules.lending.lend(card, family, lent, self.rules.blocked, moment.at)
 
-        return self._act("lend", Loan(card, item), offline)
+        return self._act("lend", Loan(card, item), offline, operation=operation)
 
-    def renew(self, card: str, item: str) -> Result:
+    def renew(self, card: str, item: str, operation: str = "") -> Result:
         """Renew the loan of `item`."""
         self._check(card, item)
 
@@ -71,21 +74,38 @@ class Counter:
             )
             return self.rules.lending.renew(card, renewed, self.rules.blocked, moment.at)
 
-        return self._act("renew", Loan(card, item), offline)
+        return self._act("renew", Loan(card, item), offline, operation=operation)
 
-    def give_back(self, item: str) -> Result:
+    def give_back(self, item: str, operation: str = "") -> Result:
         """Take `item` back; offline that is always recorded."""
         self._check("", item)
-        return self._act("return", Loan("", item), lambda moment: None)
+        return self._act("return", Loan("", item), lambda moment: None, operation=operation)
 
-    def fee(self, card: str, fen: int, payment: str, debit: str = "") -> Result:
+    def fee(self, card: str, fen: int, payment: str, debit: str = "", operation: str = "") -> Result:
         """Tell the library system of a fee that was paid: `payment` "00" in cash, "02" by card or purse.
 
         `debit`: the row of the purse's debit for it, "" for none.
         """
         self._check(card, debit)
         assert fen > 0
-        return self._act("fee", Loan(card, debit, payment), lambda moment: None, fen)
+        return self._act("fee", Loan(card, debit, payment), lambda moment: None, fen, operation)
+
+    def found(self, operation: str) -> Result | None:
+        """What became of the act of that name, by what is durable; None: nothing was done under it."""
+        row = self.journal.read(recall.loan_asked, operation)
+        if row is None:
+            return None
+        asked, entry = row.event, self.queue.entry(row.seq)
+        assert isinstance(asked, LoanAsked)
+        if entry is not None:
+            is_told_later = entry.asked.granted == "rules" and entry.state is State.QUEUED
+            outcome = Outcome.QUEUED if is_told_later else Outcome.UNCLEAR
+        else:
+            ends = [one.event.outcome for one in self.journal.outcomes_of(row.seq) if isinstance(one.event, LoanClosed)]
+            outcome = Outcome.REFUSED if ends[-1:] == ["refused"] else Outcome.DONE
+        sealed = self.vault.open_text(asked.sealed, _place(operation))
+        item = "" if asked.act == "fee" else msgspec.json.decode(sealed, type=Loan).item
+        return Result(asked.act, item, outcome, due=asked.due, seq=row.seq)
 
     def reader(self, card: str, family: str) -> ReaderView:
         """Who stands there and what is open: from the library system, else from what is known here."""
@@ -105,23 +125,31 @@ class Counter:
 
     # How an act goes
 
-    def _act(self, act: Act, loan: Loan, offline: Callable[[Moment], datetime | Denied | None], fen: int = 0) -> Result:
+    def _act(
+        self,
+        act: Act,
+        loan: Loan,
+        offline: Callable[[Moment], datetime | Denied | None],
+        fen: int = 0,
+        operation: str = "",
+    ) -> Result:
         """Online when the library system is there and nothing older waits to be told to it, else by the rules."""
         moment = self.clock.read()
         if not self.queue.open(State.QUEUED, State.SENT) and self.reachable(moment):
-            result = self._online(act, loan, fen, moment)
+            result = self._online(self._asked(act, loan, fen, "", "ils", operation), loan, moment)
             if result is not None:
                 return result
         verdict = offline(moment)
         if isinstance(verdict, Denied):
             return Result(act, loan.item, Outcome.REFUSED, words=denied(verdict))
         due = verdict.date().isoformat() if verdict else ""
-        row = self.keep(self._asked(act, loan, fen, due, "rules"), moment)
+        row = self.keep(self._asked(act, loan, fen, due, "rules", operation), moment)
         return Result(act, loan.item, Outcome.QUEUED, due=due, seq=row.seq)
 
-    def _online(self, act: Act, loan: Loan, fen: int, moment: Moment) -> Result | None:
+    def _online(self, asked: LoanAsked, loan: Loan, moment: Moment) -> Result | None:
         """None: the library system has surely not done it and cannot be asked now."""
-        row = self.keep(self._asked(act, loan, fen, "", "ils"), moment)
+        act = asked.act
+        row = self.keep(asked, moment)
         entry = self.queue.entry(row.seq)
         assert entry is not None
         self.keep(LoanSent(row.seq, "sip2"), moment)
@@ -233,8 +261,8 @@ class Counter:
         asked = ils.patron_information(self.client.account.desk, profile.language, moment.at, card)
         return ils.patron(self.client.ask(asked), profile)
 
-    def _asked(self, act: Act, loan: Loan, fen: int, due: str, granted: Grant) -> LoanAsked:
-        operation = os.urandom(10).hex()
+    def _asked(self, act: Act, loan: Loan, fen: int, due: str, granted: Grant, operation: str) -> LoanAsked:
+        operation = operation or os.urandom(10).hex()
         desk = self.client.account.desk
         reader = self._ref(loan.card) if loan.card else ""
         sealed = self.vault.seal_text(msgspec.json.encode(loan), _place(operation))

@@ -51,15 +51,7 @@ class Desk:
         results, self.done, self.reader = self.done, [], None
         if not results:
             return None
-        rows = []
-        for result in results:
-            due = result.due or result.outcome.zh
-            rows.append((f"{NAMES[result.act].split()[0]} {result.item} {result.title}".strip(), due))
-        identity = self.counter.journal.identity
-        number = f"{identity.terminal}-{identity.epoch}-{results[-1].seq}"
-        at = f"{self.counter.clock.read().at:%Y-%m-%d %H:%M}"
-        footer = ("离线办理，以图书馆系统为准",) if any(r.outcome is Outcome.QUEUED for r in results) else ()
-        return Receipt("图书馆凭条 Library slip", tuple(rows), number, (at, *footer))
+        return slip_of(results, self.counter)
 
     def _reader(self, word: str) -> list[str]:
         """The words about a reader; empty: it was none."""
@@ -89,6 +81,19 @@ class Desk:
         if result.outcome in (Outcome.DONE, Outcome.QUEUED):
             self.done.append(result)
         return result.line()
+
+
+def slip_of(results: list[Result], counter: Counter, training: bool = False) -> Receipt:
+    """The slip of a reader's acts, one or more."""
+    rows = []
+    for result in results:
+        due = result.due or result.outcome.zh
+        rows.append((f"{NAMES.get(result.act, '费 fee').split()[0]} {result.item} {result.title}".strip(), due))
+    identity = counter.journal.identity
+    number = f"{identity.terminal}-{identity.epoch}-{results[-1].seq}"
+    at = f"{counter.clock.read().at:%Y-%m-%d %H:%M}"
+    footer = ("离线办理，以图书馆系统为准",) if any(r.outcome is Outcome.QUEUED for r in results) else ()
+    return Receipt("图书馆凭条 Library slip", tuple(rows), number, (at, *footer), training)
 
 
 def reader_lines(found: ReaderView) -> list[str]:

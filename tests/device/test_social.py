@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from terminal import box
 from terminal.chipcard import NotServed, read_in
 from terminal.library.card import contact_number
 from terminal.ports import ReaderLost
-from tests.device.rig import configuration
 
 COUNTER_PORT = 35963
 HOSPITAL = Hospital(reader="00 00")
@@ -94,8 +92,7 @@ reader = "00 00"
 
 @pytest.mark.parametrize("inside", ["holder"], indirect=True)
 def test_the_librarys_counter_knows_its_reader_by_the_chip(inside: remote.Remote, tmp_path: Path) -> None:
-    counter = replace(configuration(tmp_path, "00000301", "udp:127.0.0.1:1"), hospital=HOSPITAL)
-    assert contact_number(counter) == (HOLDER.number, "social_jiaxing")
+    assert contact_number(lambda: box.open_patient_slot(HOSPITAL), HOSPITAL.chips) == (HOLDER.number, "social_jiaxing")
 
 
 @pytest.mark.parametrize("inside", ["city_pass"], indirect=True)

@@ -15,6 +15,7 @@ import msgspec
 from config.model import Configuration
 from sync.journal import Journal
 from sync.worker import Worker
+from terminal.counters.place import Place
 from terminal.loop import Device
 from terminal.ports import Clock, Status
 
@@ -110,7 +111,7 @@ class Page:
 class House:
     """What pages are built upon. `device` None: a counter without a validator; `worker` None: no backend.
 
-    `log`: the program's last lines.
+    `place` None: no counter. `log`: the program's last lines.
     """
 
     configuration: Configuration
@@ -121,6 +122,7 @@ class House:
     worker: Worker | None = None
     device: Device | None = None
     log: Callable[[], list[str]] = list
+    place: Place | None = None
 
     @property
     def data(self) -> Path:

@@ -39,7 +39,8 @@ class Served:
         accounts = Accounts(house.data)
         sessions = Sessions(accounts.standing)
         log_in = LogInPage(accounts, sessions, acting, f"smk-{port}")
-        log_in.site = self.site = Site(found, acting, self.stream, state, log_in.routes())
+        is_training = house.place is not None and house.place.training
+        log_in.site = self.site = Site(found, acting, self.stream, state, log_in.routes(), is_training)
         guard = Guard(self.site.app, port, log_in.cookie, accounts, sessions)
         self._server = Server(
             Config(

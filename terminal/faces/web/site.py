@@ -47,11 +47,18 @@ class Site:
     """The pages of one device as one ASGI application; a guard stands before it."""
 
     def __init__(
-        self, pages: Sequence[Page], acting: Acting, stream: Stream, state: Callable[[], State], extra: Sequence[Route]
+        self,
+        pages: Sequence[Page],
+        acting: Acting,
+        stream: Stream,
+        state: Callable[[], State],
+        extra: Sequence[Route],
+        training: bool = False,
     ) -> None:
-        """`state` is the device's as of now; `extra` routes are the log-in's."""
+        """`state` is the device's as of now; `extra` routes are the log-in's; `training`: every page says so."""
         self.pages, self._acting, self._stream, self._state = tuple(pages), acting, stream, state
         self._files = static_files()
+        self._training = self._files["training.html"].decode() if training else ""
         routes = [
             Route("/", self._first),
             Route("/static/{name}", self._static),
@@ -74,6 +81,7 @@ class Site:
         frame = self._files["frame.html"].decode()
         for mark, part in (
             ("<!--title-->", escape(title)),
+            ("<!--training-->", self._training),
             ("<!--token-->", escape(token)),
             ("<!--who-->", escape(who)),
             ("<!--name-->", name),

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from terminal.faces.web.page import House, Page
 
-MODULES = ("journal", "redress", "day", "technician", "kiosk")
+MODULES = ("card", "library", "tray", "journal", "redress", "day", "technician", "kiosk")
 """In the order of the navigation."""
 
 

@@ -5,8 +5,8 @@ import threading
 from collections import deque
 from typing import cast
 
-from tests.ils.answers import answer
-from tests.ils.shelf import Shelf
+from terminal.training.ils.answers import answer
+from terminal.training.ils.shelf import Shelf
 
 
 def total(data: bytes) -> str:

@@ -1,6 +1,6 @@
 """The simulated library system's answers: text to text, written from the standard without our client's tables."""
 
-from tests.ils.shelf import Book, Borrower, Shelf
+from terminal.training.ils.shelf import Book, Borrower, Shelf
 
 DATE = "20240601    120000"
 

@@ -1,9 +1,9 @@
-"""Run the simulated library system, to try the counter on: python -m tests.ils [PORT]."""
+"""Run the simulated library system, to try the counter on: python -m terminal.training.ils [PORT]."""
 
 import sys
 
-from tests.ils.answers import city
-from tests.ils.server import Server
+from terminal.training.ils.answers import city
+from terminal.training.ils.server import Server
 
 if __name__ == "__main__":
     server = Server(city(), port=int(sys.argv[1]) if len(sys.argv) > 1 else 6001)

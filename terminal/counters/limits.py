@@ -1,0 +1,13 @@
+"""Bounds of a counter's readers, each with its reason."""
+
+VISITS_KEPT = 32
+"""Who was here last, by token: a page loaded anew goes on with its reader; older ones put the card down again."""
+
+TROUBLE_S = 1.0
+"""Between two tries to open a reader that is gone."""
+
+WAIT_S_MAX = 10.0
+"""How long one question waits for a change: shorter than any proxy's or browser's patience."""
+
+PORT = 8460
+"""Where a counter's pages are when [web] port names no other."""

@@ -1,0 +1,62 @@
+"""Who comes to a training: invented people with their cards, and a small library that knows them and its books."""
+
+from typing import NamedTuple
+
+from apdu.virtual.social import SocialSpec
+from apdu.virtual.spec import CardSpec
+from terminal.training.ils.shelf import Book, Borrower, Shelf
+
+
+class Trainee(NamedTuple):
+    """One card on the tray. `chip` None: it has no social-security function."""
+
+    name: str
+    zh: str
+    en: str
+    card: CardSpec
+    chip: SocialSpec | None = None
+
+
+TRAINEES = (
+    Trainee(
+        "wang",
+        "王小明 市民卡",
+        "Wang, citizen card",
+        CardSpec("0000000012345678", balance_fen=8_650),
+        SocialSpec("T00000001", "330411197001010016", "王小明"),
+    ),
+    Trainee(
+        "li",
+        "李红 市民卡（欠费）",
+        "Li, citizen card, owes a fee",
+        CardSpec("0000000012345679", balance_fen=1_200),
+        SocialSpec("T00000002", "330411198002020026", "李红"),
+    ),
+    Trainee(
+        "zhao",
+        "赵刚 新居民卡（停借）",
+        "Zhao, new resident, may not borrow",
+        CardSpec("0000000012345680", holder_kind="XJ", balance_fen=5_000),
+        SocialSpec("T00000003", "330411199003030034", "赵刚", "new_resident"),
+    ),
+    Trainee("pass", "城市通卡", "city pass", CardSpec("0000000012345681", holder_kind="CT", balance_fen=30_000)),
+    Trainee("poor", "市民卡，余额不足", "citizen card, almost empty", CardSpec("0000000012345682", balance_fen=150)),
+    Trainee(
+        "expired", "市民卡，已过期", "citizen card, expired",
+        CardSpec("0000000012345683", end="20251231", balance_fen=5_000),
+    ),
+)  # fmt: skip
+
+TITLES = ("嘉兴府志", "茶馆", "平凡的世界", "三体", "南湖", "边城", "围城", "呐喊", "四世同堂", "儿童百科")
+
+
+def shelf() -> Shelf:
+    """The library of the training: the same people by both numbers of their cards, ten books B0001 to B0010."""
+    flags = {"li": " " * 14, "zhao": "Y" + " " * 13}
+    borrowers = {}
+    for one in TRAINEES:
+        if one.chip is None:
+            continue
+        borrower = Borrower(one.chip.name, flags.get(one.name, " " * 14), "1.50" if one.name == "li" else "")
+        borrowers[one.card.number20] = borrowers[one.chip.number] = borrower
+    return Shelf(borrowers, {f"B{number:04}": Book(title) for number, title in enumerate(TITLES, 1)}, True)

@@ -1,0 +1,171 @@
+"""The library's desk in a browser, over a training: cards that are clicked, real pages, journal and library system."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from apdu.virtual.timing import NO_DELAY
+from config.errors import ConfigError
+from sync.chain import TRAINING, Identity
+from sync.events import ClerkAct, LoanAsked
+from sync.record import decode
+from terminal import identity
+from terminal.faces.web.page import Role
+from terminal.training.build import PASSWORD, PEOPLE, Training, start
+from tests.web.browser import Browser, browser
+from tests.web.served import Client
+
+CLERK = PEOPLE[Role.CLERK]
+F3, F6, F7 = Keys.F3, Keys.F6, Keys.F7  # return, slip, contact chip
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Iterator[Training]:
+    made = start(tmp_path / "training", 0, NO_DELAY)
+    assert made.built.face.ready.wait(15)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(training: Training) -> Client:
+    return Client(training.built.face.port).log_in_as(CLERK, PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as made:
+        yield made
+
+
+@pytest.fixture
+def desk(chromium: Browser, training: Training) -> Browser:
+    """The library's page, a clerk logged in."""
+    address = training.built.address
+    chromium.open(f"{address}/login")
+    chromium.run("sessionStorage.clear(); localStorage.clear()")
+    chromium.log_in(address, CLERK, PASSWORD)
+    chromium.open(f"{address}/library")
+    chromium.says("#standing", "●")
+    return chromium
+
+
+def keys(desk: Browser, *typed: str) -> None:
+    """Into whatever has the focus, as a scanner does."""
+    for one in typed:
+        desk.driver.switch_to.active_element.send_keys(one)
+
+
+def events(training: Training, kind: type) -> list[object]:
+    rows = training.built.house.journal.rows(0, 10_000, 10**8)
+    return [event for row in rows if isinstance(event := decode(row.raw).event, kind)]
+
+
+def test_a_reader_at_the_desk_by_keyboard_and_scanner_alone(desk: Browser, training: Training) -> None:
+    desk.says(".training", "培训 TRAINING")
+    desk.press("[data-card=wang] button")
+    desk.says("#reader", "王** …5678")
+    keys(desk, "B0001\n", "B0002\n", F3, "B0001\n")
+    desk.says("#results li:first-child", "✓ 还 完成 B0001 嘉兴府志")
+    assert len(desk.all("#results li")) == 3
+    desk.says("#reader li", "B0002")
+    keys(desk, F6)
+    desk.says("#slip", "*** 培训 TRAINING ***")
+    assert [book.holder[-4:] for book in training.library.shelf.books.values()][:2] == ["", "5678"]
+
+
+def test_a_page_loaded_anew_in_the_middle_loses_and_doubles_nothing(desk: Browser, training: Training) -> None:
+    training.tray.put_down("wang")
+    desk.says("#reader", "王**")
+    with training.library.lock:  # the library system thinks, the clerk presses F5
+        keys(desk, "B0003\n")
+        desk.until(lambda: events(training, LoanAsked))
+        desk.driver.refresh()
+    desk.says("#results", "✓ 借 完成 B0003")
+    desk.says("#reader", "王**")
+    assert len(events(training, LoanAsked)) == 1
+    assert training.library.shelf.books["B0003"].lent == 1
+
+
+def test_two_tabs_work_side_by_side(desk: Browser, training: Training) -> None:
+    training.tray.put_down("wang")
+    desk.says("#reader", "王**")
+    desk.driver.switch_to.new_window("tab")
+    desk.open(f"{training.built.address}/library")
+    desk.says("#reader", "王**")
+    keys(desk, "B0001\n")
+    desk.says("#results", "B0001")
+    desk.driver.close()
+    desk.driver.switch_to.window(desk.driver.window_handles[0])
+    keys(desk, "B0002\n")
+    desk.says("#results", "B0002")
+    assert [book.lent for book in training.library.shelf.books.values()][:3] == [1, 1, 0]
+
+
+def test_a_scanned_number_and_a_contact_chip_name_the_same_reader(desk: Browser) -> None:
+    keys(desk, "31400000000012345679\n")
+    desk.says("#reader", "李* …5679")
+    desk.says("#reader", "欠费 ￥1.50")
+    desk.press("[data-card=zhao] button:nth-of-type(2)")
+    keys(desk, F7)
+    desk.says("#reader", "✗ 停借")
+
+
+def test_an_act_is_done_once_under_its_name_and_leaves_who_did_it(client: Client, training: Training) -> None:
+    training.tray.put_down("wang")
+    visit = client.get("/api/card?nth=1").json["visit"]
+    first = client.act("library_lend", {"visit": visit, "item": "B0001"}, "o" * 16)
+    again = client.act("library_lend", {"visit": visit, "item": "B0001"}, "o" * 16)
+    other = client.act("library_lend", {"visit": visit, "item": "B0002"}, "o" * 16)
+    assert (first.status, first.raw, other.status) == (200, again.raw, 409)
+    assert training.library.shelf.books["B0001"].lent == 1
+    rows = [event for event in events(training, ClerkAct) if isinstance(event, ClerkAct)]
+    assert (rows[-1].clerk, rows[-1].act, rows[-1].operation) == (CLERK, "library_lend", "o" * 16)
+
+
+def test_what_is_no_visit_no_barcode_and_no_fee_is_refused(client: Client) -> None:
+    assert client.act("library_lend", {"visit": "nobody", "item": "B0001"}).json["problem"] == "no_visit"
+    assert client.act("library_return", {"item": " B"}).json["problem"] == "bad_item"
+    for body in ({"visit": "x"}, {"visit": "x", "fen": 0}, {"visit": "x", "fen": 1.5}, {"visit": "x", "fen": 10**9}):
+        assert client.act("library_fee", body).status == 400
+
+
+def test_without_the_library_system_acts_are_kept_and_told_later(client: Client, training: Training) -> None:
+    training.library.__exit__()
+    training.tray.put_down("wang")
+    visit = client.get("/api/card?nth=1").json["visit"]
+    done = client.act("library_lend", {"visit": visit, "item": "B0001"}).json
+    assert (done["outcome"], done["shape"]) == ("queued", "◷")
+    found = client.get("/api/library_open").json
+    assert found["standing"]["waiting"] == 1 and found["acts"][0]["card"] == "…5678"
+    assert client.act("library_replay", {}).json["left"] == 1
+
+
+def test_no_answer_of_the_desk_bears_a_card_number_or_a_name(client: Client, training: Training) -> None:
+    training.tray.put_down("wang")
+    visit = client.get("/api/card?nth=1").json["visit"]
+    raw = client.get(f"/api/library_reader?visit={visit}").raw
+    raw += client.act("library_lend", {"visit": visit, "item": "B0001"}).raw + client.get("/api/library_open").raw
+    assert b"31400000000012345678" not in raw and "小明".encode() not in raw
+
+
+def test_a_training_refuses_a_live_directory_and_a_device_a_trainings(tmp_path: Path) -> None:
+    live = tmp_path / "live"
+    identity.keep(live, Identity("00000301", 1, 1))
+    before = sorted(path.name for path in live.iterdir())
+    with pytest.raises(ConfigError, match="00000301"):
+        start(live, 0)
+    assert sorted(path.name for path in live.iterdir()) == before
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "journal.db").touch()
+    with pytest.raises(ConfigError, match="real device"):
+        start(other, 0)
+    ours = tmp_path / "ours"
+    identity.keep(ours, Identity(TRAINING, 1, 1))
+    with pytest.raises(ConfigError, match=TRAINING):
+        identity.known_or_first(ours, "00000301", "")
+    with pytest.raises(ConfigError, match="trainings"):
+        identity.known_or_first(ours, TRAINING, "")
