@@ -3,24 +3,28 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from config.errors import ConfigError
 from config.model import Configuration, Web
-from sync.chain import TRAINING
+from sync.chain import TRAINING, Identity
 from sync.journal import Journal
 from sync.link import Link
 from sync.worker import Worker
 from terminal import box, identity
+from terminal.condition import of_journal
 from terminal.counters.limits import PORT
 from terminal.counters.place import Openers, Place, Tray
+from terminal.counters.tilldesk import TillDesk
 from terminal.counters.visits import Visits
 from terminal.drivers.clock import SystemClock
 from terminal.faces.web.face import WebFace
 from terminal.faces.web.page import House
-from terminal.ports import Status
+from terminal.ports import Clock, Status
+from terminal.till.build import Behind, over
+from terminal.till.issuer import Backend, Issuer
 from terminal.till.outside import Outside
 
 log = logging.getLogger(__name__)
@@ -40,13 +44,16 @@ class Built(NamedTuple):
         return f"http://127.0.0.1:{self.face.port}"
 
     def close(self) -> None:
-        """Stop serving, looking and sending; give readers and journal back."""
+        """Stop looking, serving and sending; give readers and journal back."""
+        place, worker = self.house.place, self.house.worker
+        assert place is not None
+        place.visits.close()
+        if place.till is not None:
+            place.till.close()
         self.face.close()
-        assert self.house.place is not None
-        self.house.place.visits.close()
-        self.house.place.outside.close()
-        if self.house.worker is not None:
-            self.house.worker.stop(STOP_SECONDS)
+        place.outside.close()
+        if worker is not None:
+            worker.stop(STOP_SECONDS)
         self.house.journal.close()
 
 
@@ -70,29 +77,27 @@ def checked(configuration: Configuration) -> Configuration:
     return replace(configuration, web=Web(configuration.web.port or PORT))
 
 
-def build(configuration: Configuration, openers: Openers, tray: Tray | None = None) -> Built:
-    """Build the counter and open its pages; with a `tray` it is a training, which has no way to any backend.
+Bank = Callable[[Journal, Clock], Issuer]
+
+
+def build(
+    configuration: Configuration, openers: Openers, tray: Tray | None = None, bank: Bank | None = None
+) -> Built:
+    """Build the counter and open its pages. With a `tray` it is a training: it has no way to any backend, and a `bank`
+    of its own that grants loads.
 
     Raises ConfigError, BadProfile, JournalError: each says what to do.
     """
-    profiles = box.load_profiles(configuration.cards.profiles)
-    data, backend = Path(configuration.terminal.data), configuration.sync.backend
-    if tray is None:
-        whose = identity.known_or_first(data, configuration.terminal.number, backend)
-    else:
-        assert not backend, "a training has no way out"
-        kept = identity.kept(data, TRAINING)
-        assert kept is not None, "a training has its own directory"
-        whose = kept
-    boot = SystemClock()
-    journal = Journal.open(data / box.JOURNAL, whose, boot.boot_id)
+    whose, backend = _identity(configuration, tray), configuration.sync.backend
+    journal, clock = box.open_journal(Path(configuration.terminal.data), whose)
     try:
-        last, synced = journal.row(journal.last_seq), journal.last_synced
-        clock = SystemClock(*(datetime.fromisoformat(row.at) if row else None for row in (last, synced)))
-        worker = Worker(journal, Link(backend), lambda versions: None, box.alarms(journal, clock)) if backend else None
-        poll_s, away_s = configuration.reader.poll_ms / 1000, configuration.tap.away_ms / 1000
-        visits = Visits(openers.reader, profiles, poll_s, away_s)
-        place = Place(visits, openers, Outside(configuration.peripherals), tray)
+        worker, behind = None, Behind(bank(journal, clock)) if bank is not None else Behind()
+        if backend:
+            credential, standing = identity.credentials(configuration), identity.Standing(journal.path.parent)
+            worker = _worker(configuration, journal, clock, credential, standing)
+            issuer = Backend(Link(backend, credential=credential), whose.terminal, whose.epoch)
+            behind = Behind(issuer, worker.wake, standing.words)
+        place = _place(configuration, journal, clock, openers, tray, behind)
         told = status(configuration, journal, worker)
         house = House(configuration, journal, clock, told, box.software(), worker, place=place)
         face = WebFace(configuration.web.port)
@@ -101,9 +106,54 @@ def build(configuration: Configuration, openers: Openers, tray: Tray | None = No
         raise
     if worker is not None:
         worker.start()
-    visits.start()
+    place.visits.start()
     face.open(lambda: house)
     return Built(face, house)
+
+
+def _identity(configuration: Configuration, tray: Tray | None) -> Identity:
+    data, number = Path(configuration.terminal.data), configuration.terminal.number
+    if tray is None:
+        return identity.known_or_first(data, number, configuration.sync.backend, identity.credentials(configuration))
+    kept = identity.kept(data, TRAINING)
+    assert kept is not None and not configuration.sync.backend, "a training has its own directory and no way out"
+    return kept
+
+
+def _worker(
+    configuration: Configuration,
+    journal: Journal,
+    clock: SystemClock,
+    credential: identity.Credentials,
+    standing: identity.Standing,
+) -> Worker:
+    link = Link(configuration.sync.backend, credential=credential)
+    renew = partial(identity.renewed, credential)
+    condition = partial(of_journal, configuration, journal, clock, "counter", box.software())
+    alarm = box.alarms(journal, clock)
+    heard = standing.heard
+    return Worker(
+        journal, link, lambda versions: None, alarm, on_standing=heard, renew=renew, condition=condition
+    )
+
+
+def _place(
+    configuration: Configuration,
+    journal: Journal,
+    clock: Clock,
+    openers: Openers,
+    tray: Tray | None,
+    behind: Behind,
+) -> Place:
+    outside = Outside(configuration.peripherals)
+    place = configuration.market.stall or configuration.topup.place
+    desk = None
+    if place:
+        till = over(configuration, journal, clock, openers.reader, openers.psam, behind)
+        desk = TillDesk(till, place, outside, tray is not None)
+    poll_s, away_s = configuration.reader.poll_ms / 1000, configuration.tap.away_ms / 1000
+    visits = Visits(openers.reader, box.load_profiles(configuration.cards.profiles), poll_s, away_s, desk)
+    return Place(visits, openers, outside, desk, tray)
 
 
 def status(configuration: Configuration, journal: Journal, worker: Worker | None) -> Callable[[], Status]:

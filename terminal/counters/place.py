@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from terminal.counters.tilldesk import TillDesk
 from terminal.counters.visits import Visits
 from terminal.ports import ContactlessReader, ContactSlot
 from terminal.till.outside import Outside
@@ -67,11 +68,15 @@ class Tray(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One counter's. `outside`: printer and customer display. `tray` only in training: everything is marked as such."""
+    """One counter's. `outside`: printer and customer display; `till` where money is taken.
+
+    `tray` only in training: everything is marked as such.
+    """
 
     visits: Visits
     openers: Openers
     outside: Outside
+    till: TillDesk | None = None
     tray: Tray | None = None
 
     @property

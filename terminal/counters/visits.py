@@ -13,12 +13,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from apdu.errors import ApduError
 from apdu.profile import Profile
+from apdu.purse.debit import balance
 from apdu.purse.read import select
 from apdu.script import Slot, run
 from terminal.counters.limits import TROUBLE_S, VISITS_KEPT
+from terminal.counters.tilldesk import TillDesk
 from terminal.ports import Card, ContactlessReader, Medium, ReaderLost
 
 log = logging.getLogger(__name__)
@@ -32,10 +35,15 @@ class Person(NamedTuple):
 
 
 class Seen(Struct, frozen=True):
-    """What lies on the reader, the `nth` thing that was told. `visit` "" with nobody there, or with a trouble."""
+    """What lies on the reader, the `nth` thing that was told. `visit` "" with nobody there, or with a trouble.
+
+    `tail` the card's last digits; `balance_fen` of its purse, None where it is not looked at.
+    """
 
     nth: int = 1
     visit: str = ""
+    tail: str = ""
+    balance_fen: int | None = None
     zh: str = ""
     en: str = ""
 
@@ -53,10 +61,11 @@ class Visits:
         profiles: tuple[Profile, ...],
         poll_s: float,
         away_s: float,
+        till: TillDesk | None = None,
     ) -> None:
-        """`poll_s` between two looks; a card that is away for `away_s` has gone."""
+        """`poll_s` between two looks; a card that is away for `away_s` has gone. `till`: whose deals cards pay."""
         self._open_reader, self._profiles = open_reader, profiles
-        self._poll_s, self._away_s = poll_s, away_s
+        self._poll_s, self._away_s, self._till = poll_s, away_s, till
         self._reader: ContactlessReader | None = None
         self._people: OrderedDict[str, Person] = OrderedDict()
         self._seen = Seen()
@@ -105,42 +114,47 @@ class Visits:
                 self._turn()
             except ReaderLost as lost:
                 self._lose()
-                self._tell(zh="读卡器不可用，请检查连线", en=str(lost)[:200])
+                self._tell(Seen(zh="读卡器不可用，请检查连线", en=str(lost)[:200]))
                 self._stop.wait(TROUBLE_S)
         self._lose()
 
     def _turn(self) -> None:
         if self._reader is None:
             self._reader = self._open_reader()
-            self._tell()
+            self._tell(Seen())
         card = self._reader.poll()
         if card is None:
             self._stop.wait(self._poll_s)
             return
-        zh, en, visit = "", "", ""
-        if card.medium is Medium.UNCLEAR:
-            zh, en = SEVERAL
-        elif (person := self._look(card)) is not None:
-            visit = self.known(person)
-        else:
-            zh, en = UNREADABLE
-        self._tell(visit, zh, en)
+        self._tell(self._look(card))
         self._until_gone(card)
-        self._tell()
+        self._tell(Seen())
 
-    def _look(self, card: Card) -> Person | None:
+    def _look(self, card: Card) -> Seen:
+        if card.medium is Medium.UNCLEAR:
+            return Seen(zh=SEVERAL[0], en=SEVERAL[1])
+        nobody = Seen(zh=UNREADABLE[0], en=UNREADABLE[1])
         if card.medium is not Medium.ISO_DEP:
-            return None
+            return nobody
         try:
-            purse = run(select(self._profiles), {Slot.CARD: card.wire}, _hold_nothing)
+            wires = {Slot.CARD: card.wire}
+            purse = run(select(self._profiles), wires, _hold_nothing)
+            fen = run(balance(), wires, _hold_nothing) if purse is not None and self._till is not None else None
         except ApduError as trouble:
             log.info("a card could not be read: %s", trouble)
-            return None
-        return Person(purse.number, purse.profile.name) if purse is not None and purse.number else None
+            return nobody
+        if purse is None or not purse.number:
+            return nobody
+        return Seen(0, self.known(Person(purse.number, purse.profile.name)), purse.number[-4:], fen)
 
     def _until_gone(self, card: Card) -> None:
-        gone_since = None
-        while not self._stop.wait(self._poll_s):
+        """Wait until the card goes; a deal that waits is done with it meanwhile, one at most in a visit."""
+        gone_since, served = None, False
+        while not self._stop.is_set():
+            if self._till is not None and not served and (served := self._till.serve(card)):
+                self._tell(self._look(card) if card.present() else Seen())
+            if self._stop.wait(self._poll_s):
+                return
             if card.present():
                 gone_since = None
                 continue
@@ -149,13 +163,12 @@ class Visits:
             if now - gone_since >= self._away_s:
                 return
 
-    def _tell(self, visit: str = "", zh: str = "", en: str = "") -> None:
+    def _tell(self, seen: Seen) -> None:
         with self._changed:
-            before = self._seen
-            if (before.visit, before.zh, before.en) == (visit, zh, en):
-                return
-            self._seen = Seen(before.nth + 1, visit, zh, en)
-            self._changed.notify_all()
+            fresh = replace(seen, nth=self._seen.nth + 1)
+            if replace(seen, nth=self._seen.nth) != self._seen:
+                self._seen = fresh
+                self._changed.notify_all()
 
     def _lose(self) -> None:
         reader, self._reader = self._reader, None

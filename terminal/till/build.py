@@ -1,6 +1,7 @@
 """A whole till from its configuration; it alone names what the till is plugged to."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,22 @@ from terminal import box, identity
 from terminal.chips import Chips
 from terminal.condition import of_journal
 from terminal.desk import Desk
+from terminal.ports import Clock, ContactlessReader, ContactSlot
 from terminal.till.counter import Till
-from terminal.till.issuer import Backend
+from terminal.till.issuer import Backend, Issuer
 from terminal.till.parts import Parts
 
 STOP_SECONDS = 5.0
 DRAIN_SECONDS, DRAIN_STEP_SECONDS = 10.0, 0.05
 BOTH = "market.stall"
+
+
+class Behind(NamedTuple):
+    """What is behind a till, all of it absent by default: who grants loads, who sends, why it must not serve."""
+
+    issuer: Issuer | None = None
+    wake: Callable[[], None] = lambda: None
+    closed: Callable[[], str] = lambda: ""
 
 
 class Built(NamedTuple):
@@ -60,8 +70,6 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
         zh, en = "本机不是收银台或充值台", "this device is no till"
         raise ConfigError(BOTH, zh, en, "填写 [market] stall 或 [topup] place", "set [market] stall or [topup] place")
     data = Path(configuration.terminal.data)
-    profiles = box.load_profiles(configuration.cards.profiles)
-    pack, hot_list = box.load_tables(configuration)
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = box.open_journal(data, whose, shared)
@@ -77,29 +85,38 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
             journal, link, lambda versions: None, alarm, on_standing=standing.heard, renew=renew, condition=told
         )
         issuer = Backend(Link(address, credential=credential), whose.terminal, whose.epoch)
+    behind = Behind(issuer, worker.wake if worker else lambda: None, standing.words)
+    readers = partial(box.open_reader, configuration), partial(box.open_slot, configuration)
+    till = over(configuration, journal, clock, *readers, behind)
+    if worker is not None:
+        worker.start()
+    return Built(till, journal, till.parts.chips, worker, shared is not None)
+
+
+def over(
+    configuration: Configuration,
+    journal: Journal,
+    clock: Clock,
+    open_reader: Callable[[], ContactlessReader],
+    open_psam: Callable[[], ContactSlot],
+    behind: Behind,
+) -> Till:
+    """The till over a journal that is open, with readers of its own. Raises ConfigError, BadProfile, JournalError."""
+    profiles = box.load_profiles(configuration.cards.profiles)
+    pack, hot_list = box.load_tables(configuration)
     desk = Desk(journal, configuration, hot_list.value, clock.read())
-    chips = Chips(
-        desk,
-        profiles,
-        lambda: box.open_reader(configuration),
-        lambda: box.open_slot(configuration),
-        configuration.reader.poll_ms / 1000,
-        configuration.tap.away_ms / 1000,
-    )
+    poll_s, away_s = configuration.reader.poll_ms / 1000, configuration.tap.away_ms / 1000
     parts = Parts(
         market=configuration.market,
         topup=configuration.topup,
         terminal=configuration.terminal.number,
         desk=desk,
-        chips=chips,
+        chips=Chips(desk, profiles, open_reader, open_psam, poll_s, away_s),
         clock=clock,
         profiles=profiles,
         pack=pack.value,
-        issuer=issuer,
-        wake=worker.wake if worker else lambda: None,
-        closed=standing.words,
+        issuer=behind.issuer,
+        wake=behind.wake,
+        closed=behind.closed,
     )
-    till = Till(parts)
-    if worker is not None:
-        worker.start()
-    return Built(till, journal, chips, worker, shared is not None)
+    return Till(parts)

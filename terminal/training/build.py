@@ -16,6 +16,7 @@ from terminal.counters.limits import PORT
 from terminal.counters.place import Openers
 from terminal.faces.web.accounts import Accounts
 from terminal.faces.web.page import Role
+from terminal.training.bank import TrainingBank
 from terminal.training.cast import TRAINEES, shelf
 from terminal.training.ils.server import Server
 from terminal.training.tray import SimulatedTray
@@ -55,7 +56,7 @@ def start(folder: Path, port: int = PORT, timing: Timing = ESTIMATES) -> Trainin
     library.__enter__()
     try:
         openers = Openers(tray.open_reader, tray.open_psam, tray.open_contact)
-        return Training(counters.build(configuration, openers, tray), tray, library)
+        return Training(counters.build(configuration, openers, tray, TrainingBank), tray, library)
     except BaseException:
         library.__exit__()
         raise

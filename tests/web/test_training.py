@@ -1,66 +1,30 @@
 """The library's desk in a browser, over a training: cards that are clicked, real pages, journal and library system."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from apdu.virtual.timing import NO_DELAY
 from config.errors import ConfigError
 from sync.chain import TRAINING, Identity
 from sync.events import ClerkAct, LoanAsked
-from sync.record import decode
 from terminal import identity
-from terminal.faces.web.page import Role
-from terminal.training.build import PASSWORD, PEOPLE, Training, start
-from tests.web.browser import Browser, browser
+from terminal.training.build import Training, start
+from tests.web.browser import Browser
 from tests.web.served import Client
+from tests.web.trained import CLERK, chromium, client, events, keys, opened, training
 
-CLERK = PEOPLE[Role.CLERK]
+__all__ = ["chromium", "client", "training"]
+
 F3, F6, F7 = Keys.F3, Keys.F6, Keys.F7  # return, slip, contact chip
-
-
-@pytest.fixture
-def training(tmp_path: Path) -> Iterator[Training]:
-    made = start(tmp_path / "training", 0, NO_DELAY)
-    assert made.built.face.ready.wait(15)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(training: Training) -> Client:
-    return Client(training.built.face.port).log_in_as(CLERK, PASSWORD)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as made:
-        yield made
 
 
 @pytest.fixture
 def desk(chromium: Browser, training: Training) -> Browser:
     """The library's page, a clerk logged in."""
-    address = training.built.address
-    chromium.open(f"{address}/login")
-    chromium.run("sessionStorage.clear(); localStorage.clear()")
-    chromium.log_in(address, CLERK, PASSWORD)
-    chromium.open(f"{address}/library")
-    chromium.says("#standing", "●")
-    return chromium
-
-
-def keys(desk: Browser, *typed: str) -> None:
-    """Into whatever has the focus, as a scanner does."""
-    for one in typed:
-        desk.driver.switch_to.active_element.send_keys(one)
-
-
-def events(training: Training, kind: type) -> list[object]:
-    rows = training.built.house.journal.rows(0, 10_000, 10**8)
-    return [event for row in rows if isinstance(event := decode(row.raw).event, kind)]
+    page = opened(chromium, training, "library")
+    page.says("#standing", "●")
+    return page
 
 
 def test_a_reader_at_the_desk_by_keyboard_and_scanner_alone(desk: Browser, training: Training) -> None:

@@ -5,7 +5,9 @@ from importlib import import_module
 
 from terminal.faces.web.page import House, Page
 
-MODULES = ("card", "library", "tray", "journal", "redress", "day", "technician", "kiosk")
+MODULES = (
+    "card", "library", "till", "market", "topup", "tray", "journal", "redress", "day", "technician", "kiosk",
+)  # fmt: skip
 """In the order of the navigation."""
 
 
