@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup whole demo demo-hospital test drills world city fleet bench fuzz kills lint clean
+.PHONY: help setup whole demo demo-hospital demo-counter test drills world city fleet bench fuzz kills lint clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: setup ## the main job on simulated chips: taps, torn taps, shift report, r
 
 demo-hospital: setup ## a clerk's day at a hospital counter: six patients, offline, cancelled, reconciliation
 	@.ci/pcscd run .venv/bin/smk demo-hospital
+
+demo-counter: setup ## a day at the library's desk, the market's till and the top-up desk, on their pages
+	@.ci/pcscd run .venv/bin/smk demo-counter
 
 test: lint ## everything that must hold: lint, then the tests with coverage (10 minutes at most)
 	@.ci/pcscd run $(PYTHON) -m pytest --cov --cov-report=term

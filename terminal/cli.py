@@ -44,6 +44,7 @@ COMMANDS = {
     "virtual": "virtual:virtual",
     "demo": "virtual:demo",
     "demo-hospital": "virtual:demo_hospital",
+    "demo-counter": "virtual:demo_counter",
 }
 """Command to module:function of terminal/commands, in the order in which help shows them."""
 

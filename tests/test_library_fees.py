@@ -12,9 +12,9 @@ from terminal.library import counter as library
 from terminal.library import fees
 from terminal.library.results import Outcome
 from terminal.till.deal import Step
+from terminal.training.ils.answers import city as books
+from terminal.training.ils.server import Server
 from tests.bus import card
-from tests.ils.answers import city as books
-from tests.ils.server import Server
 from tests.libraries import connected
 from tests.library_counter import CLOSED_PORT, READER, VAULT
 from tests.tills import City, Counter, balance, order

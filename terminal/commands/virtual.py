@@ -80,6 +80,22 @@ def demo_hospital(seed: int, folder: Path | None, as_json: bool) -> None:
     _played(folder, as_json, lambda place: play(place, seed, quiet=as_json))
 
 
+@click.command("demo-counter", short_help="A day at library, market and top-up desk.")
+@click.option("--seed", type=int, default=1, show_default=True, help="For the chips' random numbers.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Keep the three books here.  [default: thrown away]")
+@click.option("--pictures", type=click.Path(path_type=Path, file_okay=False), help="Keep pictures of the pages here.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
+@speaking
+def demo_counter(seed: int, folder: Path | None, pictures: Path | None, as_json: bool) -> None:
+    """Lending, sales and top-ups on the counters' own pages, in headless Chromium when there is one; then the books.
+
+    Exit status 1 when chips, journal and backend do not agree to the fen, or a scene ended otherwise than it had to.
+    """
+    from terminal.demo.counter.play import play
+
+    _played(folder, as_json, lambda place: play(place, seed, pictures, quiet=as_json))
+
+
 @click.command(short_help="Play simulated cards by hand.")
 @click.option(
     "--udp-port", type=click.IntRange(1024, 65_535), default=54321, show_default=True, help="For nfcpy's udp: driver."

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from sync.errors import JournalError
@@ -22,10 +23,14 @@ log = logging.getLogger(__name__)
 
 
 class Standing(Struct, frozen=True):
-    """The till, the `nth` time that something changed. `deal` the one that waits, or the last one that ended."""
+    """The till, the `nth` time that something changed. `deal` the one that waits, or the last one that ended.
+
+    `clerk` whose shift is open, "" for none.
+    """
 
     nth: int
     deal: Deal | None
+    clerk: str = ""
     trouble: str = ""
 
 
@@ -37,7 +42,7 @@ class TillDesk:
         self._till, self._place, self._outside, self._training = till, place, outside, training
         self._lock = threading.Lock()
         self._changed = threading.Condition()
-        self._standing = Standing(1, till.ledger.running())
+        self._standing = Standing(1, till.ledger.running(), self._clerk())
         self._closed = False
 
     def use(self, work: Callable[[Till], T]) -> T:
@@ -107,5 +112,12 @@ class TillDesk:
         if deal is None:
             deal = self._till.ledger.running() or (self._till.standing(last.order) if last is not None else None)
         with self._changed:
-            self._standing = Standing(self._standing.nth + 1, deal, trouble)
-            self._changed.notify_all()
+            before = self._standing
+            fresh = Standing(before.nth, deal, self._clerk(), trouble)
+            if fresh != before:
+                self._standing = msgspec.structs.replace(fresh, nth=before.nth + 1)
+                self._changed.notify_all()
+
+    def _clerk(self) -> str:
+        on = self._till.ledger.shift
+        return on.clerk if on is not None else ""

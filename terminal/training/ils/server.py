@@ -1,5 +1,7 @@
 """The simulated library system on a TCP port, with the faults that real ones have."""
 
+import contextlib
+import socket
 import socketserver
 import threading
 from collections import deque
@@ -30,6 +32,10 @@ class Faults:
 
 
 class _Handler(socketserver.StreamRequestHandler):
+    def setup(self) -> None:
+        super().setup()
+        cast(Server, self.server).lines.append(self.connection)
+
     def handle(self) -> None:
         server = cast(Server, self.server)
         last = b""
@@ -107,6 +113,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.checks = checks
         self.faults = Faults()
         self.lock = threading.Lock()
+        self.lines: list[socket.socket] = []
         self.port = int(self.server_address[1])
 
     def __enter__(self) -> "Server":
@@ -115,4 +122,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
+        for line in self.lines:
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
         self.server_close()

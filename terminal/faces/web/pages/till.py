@@ -14,7 +14,8 @@ from terminal.faces.web.page import COUNTER, Act, Ask, House, Nothing, Page, Ref
 from terminal.receipt import Receipt, layout
 from terminal.signal import Signals
 from terminal.till.counter import Till
-from terminal.till.deal import Deal, Step
+from terminal.till.deal import RUNNING, Deal, Step
+from terminal.till.outside import Outside
 from terminal.till.slips import refund_slip, shift_report
 from terminal.till.words import Refused as Refusal
 from terminal.till.words import told as in_words
@@ -91,70 +92,80 @@ class ToGiveBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def page(house: House) -> Page | None:
     """Only at a till."""
-    desk = house.place.till if house.place is not None else None
-    if house.place is None or desk is None:
+    if house.place is None or house.place.till is None:
         return None
-    outside = house.place.outside
-    signals = load_signals()
+    at = _AtTill(house, house.place.till, house.place.outside)
+    return Page(
+        "till",
+        asks=(Ask("till", "收银台", "The till and the deal that waits", Since, Stand, at.standing, COUNTER),),
+        acts=(
+            Act("till_shift", "开班", "Open a shift", Nothing, Nothing, at.begin, COUNTER),
+            Act("till_x", "中途查账", "X report", Nothing, Lines, partial(at.report, False), COUNTER),
+            Act("till_z", "日结", "Z close", Nothing, Lines, partial(at.report, True), COUNTER),
+            Act("till_leave", "放弃", "Give the deal up", Nothing, Shown, at.leave, COUNTER),
+            Act("till_copy", "重打小票", "The receipt once more, marked a copy", Nothing, Lines, at.again, COUNTER),
+            Act("till_refund", "退款", "Note a refund", ToGiveBack, Lines, at.refund, COUNTER),
+        ),
+    )
 
-    def now() -> str:
-        return house.clock.read().at.isoformat()
 
-    def standing(_who: Who | None, query: Since) -> Stand:
-        told = desk.told(query.nth, WAIT_S_MAX)
-        ledger = desk.ledger()
+class _AtTill:
+    """What is asked of the till, and done at it, whatever is sold."""
+
+    def __init__(self, house: House, desk: TillDesk, outside: Outside) -> None:
+        self._house, self._desk, self._outside = house, desk, outside
+        self._signals = load_signals()
+
+    def standing(self, _who: Who | None, query: Since) -> Stand:
+        """How the till stands."""
+        told, ledger = self._desk.told(query.nth, WAIT_S_MAX), self._desk.ledger()
         on, totals = ledger.shift, ledger.totals
         clerk, shift = (on.clerk, on.shift) if on is not None else ("", ledger.last_shift)
         total_fen = totals.sales_fen + totals.fees_fen
         sums = (totals.sales + totals.fees, total_fen, totals.loads, totals.loads_fen)
-        deal = shown(desk, signals, told.deal) if told.deal is not None else None
+        deal = shown(self._desk, self._signals, told.deal) if told.deal is not None else None
         return Stand(told.nth, clerk, shift, *sums, deal, told.trouble)
 
-    def slip(made: Receipt, copy: bool = False) -> Lines:
-        marked = desk.marked(made)
-        return Lines(tuple(layout(marked, COLUMNS, copy)), outside.print(marked, copy))
-
-    def begin(who: Who, _operation: str, _body: Nothing) -> Nothing:
-        used(desk, lambda till: till.open_shift(who.name))
+    def begin(self, who: Who, _operation: str, _body: Nothing) -> Nothing:
+        """A clerk's shift begins."""
+        used(self._desk, lambda till: till.open_shift(who.name))
         return Nothing()
 
-    def report(is_z: bool, _who: Who, _operation: str, _body: Nothing) -> Lines:
-        totals = used(desk, lambda till: till.z() if is_z else till.x())
-        return slip(shift_report(totals, is_z, now(), desk.place, *desk.number()))
+    def report(self, is_z: bool, _who: Who, _operation: str, _body: Nothing) -> Lines:
+        """X or Z."""
+        totals = used(self._desk, lambda till: till.z() if is_z else till.x())
+        return self._slip(shift_report(totals, is_z, self._now(), self._desk.place, *self._desk.number()))
 
-    def leave(_who: Who, _operation: str, _body: Nothing) -> Shown:
-        deal = used(desk, lambda till: till.give_up())
-        outside.show(None)
+    def leave(self, _who: Who, _operation: str, _body: Nothing) -> Shown:
+        """The deal that waits is given up."""
+        deal = used(self._desk, lambda till: till.give_up())
+        self._outside.show(None)
         if deal.step is Step.DOUBT:
-            outside.print(desk.slip(deal))
-        return shown(desk, signals, deal)
+            self._outside.print(self._desk.slip(deal))
+        return shown(self._desk, self._signals, deal)
 
-    def again(_who: Who, _operation: str, _body: Nothing) -> Lines:
-        deal = desk.told(0, 0).deal
-        if deal is None or deal.step in (Step.ASKED, Step.UNCLEAR):
+    def again(self, _who: Who, _operation: str, _body: Nothing) -> Lines:
+        """The last receipt once more."""
+        deal = self._desk.told(0, 0).deal
+        if deal is None or deal.step in RUNNING:
             raise Refused("no_receipt", "没有可重打的小票", "there is no receipt to print again")
-        return slip(desk.slip(deal), copy=True)
+        return self._slip(self._desk.slip(deal), copy=True)
 
-    def refund(who: Who, operation: str, body: ToGiveBack) -> Lines:
-        terminal, epoch = desk.number()
+    def refund(self, who: Who, operation: str, body: ToGiveBack) -> Lines:
+        """A refund is noted."""
+        terminal, epoch = self._desk.number()
         seq = body.receipt.strip().removeprefix(f"{terminal}-{epoch}-")
         if not (seq.isascii() and seq.isdecimal() and len(seq) < 12):
             raise Refused("bad_receipt", "不是本机的小票号", f"no receipt of this till ({terminal}-{epoch}-…)")
-        noted = used(desk, lambda till: own(till, who).refund(order(operation), int(seq), body.fen))
-        return slip(refund_slip(noted, now(), desk.place, terminal, epoch))
+        noted = used(self._desk, lambda till: own(till, who).refund(order(operation), int(seq), body.fen))
+        return self._slip(refund_slip(noted, self._now(), self._desk.place, terminal, epoch))
 
-    return Page(
-        "till",
-        asks=(Ask("till", "收银台", "The till and the deal that waits", Since, Stand, standing, COUNTER),),
-        acts=(
-            Act("till_shift", "开班", "Open a shift", Nothing, Nothing, begin, COUNTER),
-            Act("till_x", "中途查账", "X report", Nothing, Lines, partial(report, False), COUNTER),
-            Act("till_z", "日结", "Z close", Nothing, Lines, partial(report, True), COUNTER),
-            Act("till_leave", "放弃", "Give the deal up", Nothing, Shown, leave, COUNTER),
-            Act("till_copy", "重打小票", "The receipt once more, marked a copy", Nothing, Lines, again, COUNTER),
-            Act("till_refund", "退款", "Note a refund", ToGiveBack, Lines, refund, COUNTER),
-        ),
-    )
+    def _slip(self, made: Receipt, copy: bool = False) -> Lines:
+        marked = self._desk.marked(made)
+        return Lines(tuple(layout(marked, COLUMNS, copy)), self._outside.print(marked, copy))
+
+    def _now(self) -> str:
+        return self._house.clock.read().at.isoformat()
 
 
 def order(operation: str) -> str:
@@ -194,7 +205,7 @@ def shown(desk: TillDesk, signals: Signals, deal: Deal) -> Shown:
     elif deal.reason is not None and deal.step is not Step.DONE:
         signal = signals.signal(deal.reason, deal.amount_fen, deal.balance_fen)
         why_zh, why_en = " ".join((signal.zh, *signal.zh_detail)), " ".join((signal.en, *signal.en_detail))
-    lines = () if deal.step in (Step.ASKED, Step.UNCLEAR) else tuple(layout(desk.slip(deal), COLUMNS))
+    lines = () if deal.step in RUNNING else tuple(layout(desk.slip(deal), COLUMNS))
     return Shown(
         deal.order, deal.what, deal.step.value, deal.amount_fen, deal.items, deal.card[-4:], deal.balance_fen,
         shape, light, zh, en, why_zh, why_en, lines,

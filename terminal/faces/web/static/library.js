@@ -45,7 +45,8 @@ async function show(token) {
 
 function told(done) {
   const [colour, pattern, light] = COLOURS[done.outcome], [zh, en] = ACTS[done.act];
-  const due = done.due ? [" ", say("应还", "due"), ` ${done.due}`] : [];
+  const day = done.due.replace(/^(\d{4})(\d\d)(\d\d)\b.*/, "$1-$2-$3");
+  const due = day ? [" ", say("应还", "due"), ` ${day}`] : [];
   const alert = done.alert ? [" ", node("b", say("有人预约，放预约架", "on hold for another reader"))] : [];
   results.prepend(node("li", [...shaped(done.shape, `${zh} ${done.zh}`, `${en}: ${done.en}`), ` ${done.item} ${done.title}`,
     ...due, done.words ? ` ${done.words}` : "", ...alert], { class: colour, "data-outcome": done.outcome }));
