@@ -22,6 +22,8 @@ from terminal.counters.visits import Visits
 from terminal.drivers.clock import SystemClock
 from terminal.faces.web.face import WebFace
 from terminal.faces.web.page import House
+from terminal.hospital import build as hospital
+from terminal.hospital.centre import Centre
 from terminal.ports import Clock, Status
 from terminal.till.build import Behind, over
 from terminal.till.issuer import Backend, Issuer
@@ -52,6 +54,8 @@ class Built(NamedTuple):
             place.till.close()
         self.face.close()
         place.outside.close()
+        if place.hospital is not None:
+            place.hospital.parts.store.close()
         if worker is not None:
             worker.stop(STOP_SECONDS)
         self.house.journal.close()
@@ -91,13 +95,20 @@ def build(
     whose, backend = _identity(configuration, tray), configuration.sync.backend
     journal, clock = box.open_journal(Path(configuration.terminal.data), whose)
     try:
-        worker, behind = None, Behind(bank(journal, clock)) if bank is not None else Behind()
+        worker, behind, centre = None, Behind(bank(journal, clock)) if bank is not None else Behind(), None
         if backend:
             credential, standing = identity.credentials(configuration), identity.Standing(journal.path.parent)
             worker = _worker(configuration, journal, clock, credential, standing)
             issuer = Backend(Link(backend, credential=credential), whose.terminal, whose.epoch)
             behind = Behind(issuer, worker.wake, standing.words)
+            if configuration.hospital.reader:
+                vault = hospital.read_vault(configuration)
+                centre = Centre(Link(backend, credential=credential), vault, whose.terminal)
         place = _place(configuration, journal, clock, openers, tray, behind)
+        if configuration.hospital.reader:
+            medical = hospital.Behind(centre, behind.wake, behind.closed)
+            patients = hospital.over(configuration, journal, clock, openers.contact, medical)
+            place = replace(place, hospital=patients)
         told = status(configuration, journal, worker)
         house = House(configuration, journal, clock, told, box.software(), worker, place=place)
         face = WebFace(configuration.web.port)
@@ -153,7 +164,7 @@ def _place(
         desk = TillDesk(till, place, outside, tray is not None)
     poll_s, away_s = configuration.reader.poll_ms / 1000, configuration.tap.away_ms / 1000
     visits = Visits(openers.reader, box.load_profiles(configuration.cards.profiles), poll_s, away_s, desk)
-    return Place(visits, openers, outside, desk, tray)
+    return Place(visits, openers, outside, desk, tray=tray)
 
 
 def status(configuration: Configuration, journal: Journal, worker: Worker | None) -> Callable[[], Status]:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from terminal.counters.tilldesk import TillDesk
 from terminal.counters.visits import Visits
+from terminal.hospital.counter import Counter as HospitalCounter
 from terminal.ports import ContactlessReader, ContactSlot
 from terminal.till.outside import Outside
 
@@ -68,7 +69,8 @@ class Tray(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One counter's. `outside`: printer and customer display; `till` where money is taken.
+    """One counter's. `outside`: printer and customer display; `till` where money is taken, `hospital` where
+    medical insurance is settled.
 
     `tray` only in training: everything is marked as such.
     """
@@ -77,6 +79,7 @@ class Place:
     openers: Openers
     outside: Outside
     till: TillDesk | None = None
+    hospital: HospitalCounter | None = None
     tray: Tray | None = None
 
     @property

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +21,11 @@ from tariffs.copay.policy import Policy
 from tariffs.faults import PackFaults
 from terminal import box, identity
 from terminal.condition import of_journal
-from terminal.drivers.clock import SystemClock
 from terminal.hospital.centre import Centre
 from terminal.hospital.counter import Counter
 from terminal.hospital.lookup import Parts
 from terminal.packs import shelf_of, take_due
+from terminal.ports import Clock, ContactSlot
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +63,9 @@ def build(configuration: Configuration) -> Built:
     """Build the counter. Raises ConfigError, BadProfile, JournalError, StoreTrouble: each says what to do."""
     hospital, data = configuration.hospital, Path(configuration.terminal.data)
     vault = read_vault(configuration)
-    take_due(configuration, ("policy",), SystemClock().read().at.date())
-    policy, fingerprint = read_policy(configuration)
-    chips = box.load_chip_profiles(hospital.chips)
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = box.open_journal(data, whose)
-    store = Entitlements(data / STORE, vault)
     worker, centre, standing = None, None, identity.Standing(data)
     if address := configuration.sync.backend:
         worker = Worker(
@@ -81,22 +79,46 @@ def build(configuration: Configuration) -> Built:
         )
         centre = Centre(Link(address, credential=credential), vault, whose.terminal)
         worker.start()
+    wake = worker.wake if worker else lambda: None
+    slot = partial(box.open_patient_slot, hospital)
+    counter = over(configuration, journal, clock, slot, Behind(centre, wake, standing.why))
+    return Built(counter, journal, counter.parts.store, worker)
+
+
+class Behind(NamedTuple):
+    """What is behind a counter, all of it absent by default: the centre, who sends, why it must not serve."""
+
+    centre: Centre | None = None
+    wake: Callable[[], None] = lambda: None
+    closed: Callable[[], str] = lambda: ""
+
+
+def over(
+    configuration: Configuration, journal: Journal, clock: Clock, open_slot: Callable[[], ContactSlot], behind: Behind
+) -> Counter:
+    """The counter over a journal that is open; its store is `parts.store`, which whoever asked for it closes.
+
+    Raises ConfigError, BadProfile, StoreTrouble.
+    """
+    vault = read_vault(configuration)
+    take_due(configuration, ("policy",), clock.read().at.date())
+    policy, fingerprint = read_policy(configuration)
     parts = Parts(
-        hospital=hospital,
+        hospital=configuration.hospital,
         journal=journal,
-        store=store,
+        store=Entitlements(Path(configuration.terminal.data) / STORE, vault),
         vault=vault,
         policy=policy,
         policy_digest=fingerprint,
-        centre=centre,
-        wake=worker.wake if worker else lambda: None,
+        centre=behind.centre,
+        wake=behind.wake,
         clock=clock,
-        open_slot=lambda: box.open_patient_slot(hospital),
-        chips=chips,
+        open_slot=open_slot,
+        chips=box.load_chip_profiles(configuration.hospital.chips),
         software=box.software(),
-        closed=standing.why,
+        closed=behind.closed,
     )
-    return Built(Counter(parts), journal, store, worker)
+    return Counter(parts)
 
 
 def read_vault(configuration: Configuration) -> Vault:

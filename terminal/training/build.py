@@ -1,6 +1,7 @@
 """A training from nothing: its own directory, its own number, its own library system, and no way out."""
 
 import os
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -8,14 +9,18 @@ from pathlib import Path
 from apdu.virtual.timing import ESTIMATES, Timing
 from config.errors import ConfigError
 from config.model import Configuration, Face, Hospital, Library, Market, Psam, Tariff, Terminal, TopUp, Web
+from sync import settling
 from sync.chain import TRAINING, Identity
-from sync.vault import new_key_file
+from sync.entitlements import Entitlements, Listed, ListName, Person, build_delta, place
+from sync.vault import Vault, new_key_file
 from terminal import identity
 from terminal.counters import build as counters
 from terminal.counters.limits import PORT
 from terminal.counters.place import Openers
+from terminal.drivers.clock import SystemClock
 from terminal.faces.web.accounts import Accounts
 from terminal.faces.web.page import Role
+from terminal.hospital.build import STORE
 from terminal.training.bank import TrainingBank
 from terminal.training.cast import TRAINEES, shelf
 from terminal.training.ils.server import Server
@@ -23,6 +28,8 @@ from terminal.training.tray import SimulatedTray
 
 PEOPLE = {Role.CLERK: "0101", Role.SUPERVISOR: "0201", Role.TECHNICIAN: "0901"}
 PASSWORD = "training"
+KEYS = "personal.toml"
+BLOCKED: tuple[ListName, ...] = ("person", "topup", "employer")
 NOT_EMPTY = (
     "培训目录里有实际设备的数据",
     "the directory holds a real device's data, or something else",
@@ -52,6 +59,7 @@ def start(folder: Path, port: int = PORT, timing: Timing = ESTIMATES) -> Trainin
     library = Server(shelf())
     configuration = _configuration(folder, library.port, port)
     _people(folder)
+    _insure(folder)
     tray = SimulatedTray(TRAINEES, folder / "cards.json", timing)
     library.__enter__()
     try:
@@ -73,7 +81,7 @@ def claim(folder: Path) -> None:
 
 
 def _configuration(folder: Path, library_port: int, port: int) -> Configuration:
-    keys, password = folder / "personal.toml", folder / "ils-password"
+    keys, password = folder / KEYS, folder / "ils-password"
     if not keys.exists():
         _private(keys, new_key_file(date.today().isoformat()))
     if not password.exists():
@@ -94,10 +102,29 @@ def _configuration(folder: Path, library_port: int, port: int) -> Configuration:
             password=str(password),
             keys=str(keys),
         ),
-        hospital=Hospital(reader="training", institution="H00000000000", keys=str(keys)),
+        hospital=Hospital(reader="training", institution="H33040000000", level="2", keys=str(keys)),
         market=Market(stall="培训摊位"),
         topup=TopUp(place="培训充值台"),
     )
+
+
+def _insure(folder: Path) -> None:
+    """The daily file of the insured, and empty lists of the blocked: the people of the tray, as of now."""
+    vault = Vault.read(folder / KEYS)
+    store = Entitlements(folder / STORE, vault)
+    try:
+        version, at = store.told("insured").version + 1, SystemClock().read().at.isoformat()
+        persons = []
+        for one in TRAINEES:
+            if one.insured is not None and one.chip is not None:
+                ref = vault.ref("person", one.chip.id_number)
+                sealed = vault.seal(settling.write_insured(one.insured), place(ref, version))
+                persons.append(Person(ref, version, sealed.key, b64encode(sealed.data).decode("ascii")))
+        store.apply(build_delta("insured", 0, version, at, persons))
+        for name in BLOCKED:
+            store.apply(build_delta(name, 0, store.told(name).version + 1, at, list[Listed]()))
+    finally:
+        store.close()
 
 
 def _people(folder: Path) -> None:

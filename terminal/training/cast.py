@@ -1,20 +1,32 @@
 """Who comes to a training: invented people with their cards, and a small library that knows them and its books."""
 
+from datetime import date
 from typing import NamedTuple
 
 from apdu.virtual.social import SocialSpec
 from apdu.virtual.spec import CardSpec
+from sync.settling import Insured
+from tariffs.copay.claim import Entitlement
 from terminal.training.ils.shelf import Book, Borrower, Shelf
+
+EMPLOYEE, RESIDENT, AREA = "310", "390", "330499"
 
 
 class Trainee(NamedTuple):
-    """One card on the tray. `chip` None: it has no social-security function."""
+    """One card on the tray. `chip` None: it has no social-security function; `insured` None: not insured."""
 
     name: str
     zh: str
     en: str
     card: CardSpec
     chip: SocialSpec | None = None
+    insured: Insured | None = None
+
+
+def _insured(scheme: str, kind: str, born: str, account_fen: int = 0) -> Insured:
+    accounts = {"current": account_fen, "history": 0} if scheme == EMPLOYEE else {}
+    facts = {"area": AREA, "scheme": scheme, "person": kind}
+    return Insured(scheme, facts, date.fromisoformat(born), Entitlement(accounts))
 
 
 TRAINEES = (
@@ -24,6 +36,7 @@ TRAINEES = (
         "Wang, citizen card",
         CardSpec("0000000012345678", balance_fen=8_650),
         SocialSpec("T00000001", "330411197001010016", "王小明"),
+        _insured(EMPLOYEE, "1101", "1970-01-01", 50_000),
     ),
     Trainee(
         "li",
@@ -31,13 +44,14 @@ TRAINEES = (
         "Li, citizen card, owes a fee",
         CardSpec("0000000012345679", balance_fen=1_200),
         SocialSpec("T00000002", "330411198002020026", "李红"),
+        _insured(RESIDENT, "15", "1980-02-02"),
     ),
     Trainee(
         "zhao",
         "赵刚 新居民卡（停借）",
         "Zhao, new resident, may not borrow",
         CardSpec("0000000012345680", holder_kind="XJ", balance_fen=5_000),
-        SocialSpec("T00000003", "330411199003030034", "赵刚", "new_resident"),
+        SocialSpec("T00000003", "330411199003030036", "赵刚", "new_resident"),
     ),
     Trainee("pass", "城市通卡", "city pass", CardSpec("0000000012345681", holder_kind="CT", balance_fen=30_000)),
     Trainee("poor", "市民卡，余额不足", "citizen card, almost empty", CardSpec("0000000012345682", balance_fen=150)),

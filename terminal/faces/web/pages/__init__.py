@@ -6,7 +6,8 @@ from importlib import import_module
 from terminal.faces.web.page import House, Page
 
 MODULES = (
-    "card", "library", "till", "market", "topup", "tray", "journal", "redress", "day", "technician", "kiosk",
+    "card", "library", "hospital", "till", "market", "topup", "tray",
+    "journal", "redress", "day", "technician", "kiosk",
 )  # fmt: skip
 """In the order of the navigation."""
 
