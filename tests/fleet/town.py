@@ -23,12 +23,12 @@ from apdu.virtual.spec import CardSpec
 from sync.backend.hospital import Hospital
 from sync.backend.postgres.service import City as Service
 from terminal.demo.stage import Stage
+from terminal.training.ils.answers import city as library
+from terminal.training.ils.server import Server
 from tests import counters
 from tests.counters import POLICY_FILES, VAULT, ZHANG, insured
 from tests.fleet.city import City
 from tests.fleet.kinds import Living, Shelf, TillDevice, Validator, Ward
-from tests.ils.answers import city as library
-from tests.ils.server import Server
 
 BUSES, WARDS, SHELVES, STALLS, DESKS = 11, 2, 2, 2, 2
 """With the one on the real readers: twenty."""
