@@ -84,6 +84,9 @@ DEBITS_A_DAY_MAX = 200
 SILENT_HOURS = 24
 """A terminal that says nothing for a day is looked at; a bus rests for a night."""
 
+CONDITION_REFUSED_SECONDS = 3_600
+"""A backend that does not know conditions refuses a batch that bears one; an hour later it may have been replaced."""
+
 CARRIED_BYTES_MAX = ANSWER_BYTES_MAX + 1_024
 """An answer on a stick: the answer itself, the digest of its batch and a signature."""
 

@@ -12,7 +12,7 @@ from sync.chain import Identity
 from sync.condition import Condition
 from sync.errors import JournalError
 from sync.journal import Journal
-from sync.limits import BATCH_BYTES_MAX, CONDITION_SECONDS
+from sync.limits import BATCH_BYTES_MAX, CONDITION_REFUSED_SECONDS, CONDITION_SECONDS
 from sync.link import Link, LinkDown
 from sync.numbers import Unsent
 from sync.session import (
@@ -166,7 +166,10 @@ class Worker:
         if answer.renew:
             self._not_renewed = self._renew(self._link)
         last_seq = max(last_seq, batch.last)
-        return understand(identity, last_seq, batch.last, answer.status, answer.retry_after, answer.body)
+        reply = understand(identity, last_seq, batch.last, answer.status, answer.retry_after, answer.body)
+        if isinstance(reply, TooMuch) and batch.condition is not None:
+            self._condition_due = now + CONDITION_REFUSED_SECONDS  # a backend of before takes the rows alone
+        return reply
 
     def _tell(self, reply: Reply) -> None:
         was, self._trouble = self._trouble, _trouble(reply) or self._not_renewed

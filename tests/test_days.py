@@ -11,10 +11,13 @@ from sync.backend.days import CannotClose, DayReport, Sum, booked_fen, close, cl
 from sync.backend.postgres.bookkeeper import Bookkeeper
 from sync.backend.postgres.service import City
 from sync.backend.service import Backend, Service
+from sync.condition import Condition
+from terminal.commands.days import report_lines
 from tests import memory
 from tests.rows import SERVICE, done, grey
 from tests.serving import KEYS, NOW, Terminal, tac_of
 from tests.stores import backend, empty, store
+from tests.test_adjustments import adjust
 
 __all__ = ["backend", "store"]
 
@@ -100,18 +103,31 @@ def test_a_verdict_that_is_taken_back_is_an_adjustment(backend: Service) -> None
     assert report.before_fen + report.total_fen == 250
 
 
+def test_what_riders_are_to_get_back_is_told_beside_and_changes_no_total(backend: Service) -> None:
+    terminal = Terminal(backend)
+    paid(terminal, counter=17)
+    terminal.send()
+    assert closing_of(backend, DAY).owed == Sum(0, 0, 0)
+    adjust(terminal, 1, 40)
+    terminal.send()
+    report = closing_of(backend, NEXT)
+    assert (report.owed_before, report.owed) == (Sum(0, 0, 0), Sum(1, 40, 40))
+    assert report.total_fen == 0 and report.before_fen == 100
+    assert any("应退乘客 owed to riders  1 笔 0.40（本日新增 new: 0.40）" in line for line in report_lines(report))
+
+
 def test_what_may_still_be_missing_is_named(backend: Service) -> None:
     terminal, other = Terminal(backend), Terminal(backend, "00330402")
     paid(terminal, counter=17)
     terminal.add_raw(b"no row")
-    terminal.send()
+    backend.take(terminal.batch()._replace(condition=Condition(NOW, "rtc", len(terminal.rows) + 7)))
     paid(other, counter=17, card="31400000000000000042", serial_factor="0000000000000042")
     other.send()
     backend.enrol("00330402")
     report = closing_of(backend, DAY)
-    lines = {line.terminal: (line.silent, line.quarantined, line.lost) for line in report.terminals}
+    lines = {line.terminal: (line.silent, line.unsent, line.quarantined, line.lost) for line in report.terminals}
     assert NOW[:10] == "2024-05-06"  # they were heard on the day, and nobody knows what they did after
-    assert lines == {"00330401": (True, 1, False), "00330402": (True, 0, True)}
+    assert lines == {"00330401": (True, 7, 1, False), "00330402": (True, 0, 0, True)}
     assert report.alarms >= 1
 
 

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sync.backend.service import Backend
-from sync.batch import unpack
+from sync.batch import Batch, unpack
+from sync.condition import Condition
 from sync.errors import JournalError
 from sync.journal import Journal
 from sync.limits import BATCH_ROWS_MAX
 from sync.link import HttpAnswer, Link, LinkDown
-from sync.session import Unclear
+from sync.session import Answer, Unclear
 from sync.worker import Worker, enrol
 from tests.rows import AT, HELD, IDENTITY, done, held
 from tests.serving import KEYS, NOW, counts, found, serving, tac_of, wait_until
@@ -101,6 +103,25 @@ def test_what_lies_in_the_journal_and_every_new_tap_arrive(journal: Journal, tmp
     backend = Backend(tmp_path / "served", KEYS, lambda: NOW)
     assert counts(backend) == {"done": BATCH_ROWS_MAX + 2}
     backend.close()
+
+
+def test_a_backend_that_does_not_know_conditions_gets_the_rows_without(journal: Journal) -> None:
+    sent: list[Batch] = []
+
+    def older(body: bytes) -> HttpAnswer:
+        sent.append(batch := unpack(body))
+        if batch.condition is not None:
+            return HttpAnswer(400, "", b'{"problem":"bad_batch","detail":"unknown field state"}')
+        told = Answer(batch.terminal, batch.epoch, batch.last, batch.last + 1, NOW)
+        return HttpAnswer(200, "", msgspec.json.encode(told))
+
+    taps(journal, 1)
+    worker = Worker(journal, Scripted(older), print, print, condition=lambda: Condition(AT, "rtc", 2))  # type: ignore[arg-type]
+    worker.ask()
+    worker.session.due()
+    worker.ask()
+    assert [batch.condition is not None for batch in sent] == [True, False]
+    assert journal.acknowledged == journal.last_seq
 
 
 def test_an_absent_backend_is_said_and_catches_up_when_it_is_there(journal: Journal, tmp_path: Path) -> None:

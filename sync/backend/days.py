@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from sync.backend.health import unsent_rows
 from sync.backend.report import OUTCOME
 from sync.backend.store import Database, Record
 from sync.limits import DAY_LINES_MAX
@@ -18,6 +19,10 @@ _DECIDED = "(state in ('done', 'void') or (state = 'grey' and ground <> 'pending
 _NEW = f"merchant = ? and to_book = 1 and booked_day = '' and substr(at, 1, 8) <= ? and {_DECIDED}"
 _OPEN = f"merchant = ? and to_book = 1 and booked_day = '' and substr(at, 1, 8) <= ? and not {_DECIDED}"
 _CHANGED = "merchant = ? and to_book = 1 and booked_day <> '' and paid_fen <> booked_fen"
+_OWED = """select count(*) as count, coalesce(sum(adjustment.amount_fen), 0) as fen,
+    coalesce(sum(adjustment.amount_fen), 0) as paid_fen from adjustment join charge
+    on charge.terminal = adjustment.terminal and charge.epoch = adjustment.epoch and charge.seq = adjustment.debit
+    where charge.merchant = ?"""
 _SUMS = "count(*) as count, coalesce(sum(amount_fen), 0) as fen, coalesce(sum(paid_fen), 0) as paid_fen"
 
 
@@ -33,6 +38,9 @@ class Sum(msgspec.Struct, frozen=True):
     paid_fen: int
 
 
+NOTHING = Sum(0, 0, 0)
+
+
 class Part(msgspec.Struct, frozen=True):
     """The debits of one outcome, one own date or one terminal."""
 
@@ -42,7 +50,8 @@ class Part(msgspec.Struct, frozen=True):
 
 class TerminalLine(msgspec.Struct, frozen=True):
     """One terminal of the merchant at the closing. `contact`: when it was last heard; `silent`: not since the day's
-    end, so that rows of the day may still lie in it; `quarantined`: rows that a person must see to; `lost`: its journal
+    end, so that rows of the day may still lie in it; `unsent`: rows that it said it has and that are not here;
+    `quarantined`: rows that a person must see to; `lost`: its journal
     was lost before, and nobody knows what was in it."""
 
     terminal: str
@@ -50,13 +59,16 @@ class TerminalLine(msgspec.Struct, frozen=True):
     paid_fen: int
     contact: str
     silent: bool
+    unsent: int
     quarantined: int
     lost: bool
 
 
 class DayReport(msgspec.Struct, frozen=True):
     """A closed day. `total_fen`: what it books, new debits and adjustments together; `before_fen`: the sum of all days
-    closed before it; `carried_in` and `carried`: debits without a verdict before and after."""
+    closed before it; `carried_in` and `carried`: debits without a verdict before and after; `owed`: what riders
+    are to get back for wrong debits, of all days, and `owed_before` at the last closing; `unspelled`: debits that fit
+    no file of the issuer."""
 
     merchant: str
     day: str
@@ -70,8 +82,9 @@ class DayReport(msgspec.Struct, frozen=True):
     carried: Sum
     terminals: list[TerminalLine]
     alarms: int
-    unspelled: int = 0
-    """Debits that do not fit the issuer's file."""
+    owed_before: Sum
+    owed: Sum
+    unspelled: int
 
 
 def close(database: Database, merchant: str, day: str, now: str, early: bool = False) -> DayReport:
@@ -143,7 +156,9 @@ def _report(database: Database, merchant: str, day: str, now: str, last: DayRepo
         outcomes=outcomes,
         dates=parts("substr(at, 1, 8)"),
         adjusted=adjusted,
-        carried_in=Sum(0, 0, 0) if last is None else last.carried,
+        carried_in=NOTHING if last is None else last.carried,
+        owed_before=NOTHING if last is None else last.owed,
+        owed=_sum(next(database.query(_OWED, (merchant,)))),
         carried=carried,
         terminals=terminals,
         alarms=_alarms(database, [line.terminal for line in terminals], "" if last is None else last.closed_at, now),
@@ -155,15 +170,15 @@ def _terminals(database: Database, day: str, parts: list[Part], last: DayReport 
     """Those with new debits, and those that the last closing knew."""
     sums = {part.name: part.sum for part in parts}
     names = sorted(sums.keys() | ({line.terminal for line in last.terminals} if last else set()))
-    nothing = Sum(0, 0, 0)
     found = []
     for name in names:
         streams = list(database.table("stream").rows_where("terminal = ?", (name,), order_by="epoch"))
         contact = max((stream["contact"] for stream in streams), default="")
         aside = database.table("quarantine").count_where("terminal = ?", (name,))
-        own = sums.get(name, nothing)
+        own = sums.get(name, NOTHING)
         silent = contact[:10].replace("-", "") <= day
-        found.append(TerminalLine(name, own.count, own.paid_fen, contact, silent, aside, len(streams) > 1))
+        unsent = unsent_rows(database, name)
+        found.append(TerminalLine(name, own.count, own.paid_fen, contact, silent, unsent, aside, len(streams) > 1))
     return found
 
 

@@ -68,13 +68,28 @@ def health(database: Database, now: str, versions: dict[str, str]) -> Health:
     )
 
 
+def unsent_rows(database: Database, terminal: str) -> int:
+    """Rows that a terminal said it has and that are not here."""
+    query = """select stream.ack, condition.told from condition join stream using (terminal, epoch)
+        where terminal = ?"""
+    return sum(_unsent(_told(line), line["ack"]) for line in database.query(query, (terminal,)))
+
+
+def _told(line: dict[str, Any]) -> Condition:
+    return msgspec.json.decode(line["told"], type=Condition)
+
+
+def _unsent(told: Condition | None, ack: int) -> int:
+    return max(0, told.last - ack) if told else 0
+
+
 def _terminal(line: dict[str, Any], now: str, aside: dict[str, int]) -> TerminalHealth:
     moment = datetime.fromisoformat(now)
     contact: str = line["contact"]
     silent = int((moment - datetime.fromisoformat(contact)).total_seconds() // 60) if contact else None
     # What an earlier journal of this terminal said is no word about this one.
-    told = msgspec.json.decode(line["told"], type=Condition) if line["told_epoch"] == line["epoch"] else None
-    unsent = max(0, told.last - line["ack"]) if told else 0
+    told = _told(line) if line["told_epoch"] == line["epoch"] else None
+    unsent = _unsent(told, line["ack"])
     off = _seconds_off(told.at, line["at"]) if told else None
     quarantined = aside.get(line["terminal"], 0)
     signs = [

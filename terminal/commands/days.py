@@ -102,12 +102,16 @@ def report_lines(report: "DayReport") -> list[str]:
             mark
             for mark, holds in (
                 ("  ⚠ 日终后未联系，可能有未上传记录 · not heard since the day's end", one.silent),
+                (f"  ⚠ 未上传 {one.unsent} 条 · {one.unsent} rows not sent", one.unsent),
                 (f"  ⚠ 隔离 {one.quarantined} 条 · {one.quarantined} rows in quarantine", one.quarantined),
                 ("  ⚠ 日志曾丢失 · an earlier journal was lost", one.lost),
             )
             if holds
         )
         lines.append(f"  {one.terminal}  {one.count} 笔  {yuan(one.paid_fen)}  {one.contact[:16]}{marks}")
+    if report.owed.count:
+        owed, more = report.owed, report.owed.fen - report.owed_before.fen
+        lines.append(f"应退乘客 owed to riders  {owed.count} 笔 {yuan(owed.fen)}（本日新增 new: {yuan(more)}）")
     if report.alarms:
         lines.append(f"⚠ 报警 {report.alarms} 起 · {report.alarms} alarms since the last closing: smk backend alarms")
     if report.unspelled:

@@ -104,6 +104,7 @@ class Till:
             return known
         desk = self.parts.desk
         desk.begin(self.parts.clock.read(), None)
+        desk.watch_backlog()
         if desk.is_stopped():
             raise refused("backlog")
         market = self.parts.market
