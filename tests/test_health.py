@@ -102,6 +102,17 @@ def test_what_an_earlier_journal_said_is_no_word_about_the_new_one(backend: Serv
     assert seen(backend)["00330401"].signs == ["never_heard"]
 
 
+def test_rows_that_a_lost_journal_had_are_an_alarm_when_its_terminal_is_enrolled_anew(backend: Service) -> None:
+    terminal = Terminal(backend)
+    terminal.debit(done(0))
+    said(terminal, changed(last=9))
+    backend.enrol("00330401")
+    with backend.question() as database:
+        latest = health(database, NOW, {}).latest
+    missing = [one for one in latest if one["what"] == "rows_missing"]
+    assert [(one["seq"], one["detail"]) for one in missing] == [(3, "rows 3 to 9 of epoch 1")]
+
+
 def test_a_batch_bears_the_condition_and_old_ones_bear_none() -> None:
     plain = Batch("00330401", 1, 1, (), GENESIS, GENESIS)
     assert unpack(pack(plain)) == plain and b"state" not in gzip.decompress(pack(plain))

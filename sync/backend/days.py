@@ -177,7 +177,7 @@ def _terminals(database: Database, day: str, parts: list[Part], last: DayReport 
         aside = database.table("quarantine").count_where("terminal = ?", (name,))
         own = sums.get(name, NOTHING)
         silent = contact[:10].replace("-", "") <= day
-        unsent = unsent_rows(database, name)
+        unsent = len(unsent_rows(database, name))
         found.append(TerminalLine(name, own.count, own.paid_fen, contact, silent, unsent, aside, len(streams) > 1))
     return found
 

@@ -68,11 +68,13 @@ def health(database: Database, now: str, versions: dict[str, str]) -> Health:
     )
 
 
-def unsent_rows(database: Database, terminal: str) -> int:
-    """Rows that a terminal said it has and that are not here."""
+def unsent_rows(database: Database, terminal: str) -> range:
+    """The numbers of rows that a terminal's journal said it has and that are not here."""
     query = """select stream.ack, condition.told from condition join stream using (terminal, epoch)
         where terminal = ?"""
-    return sum(_unsent(_told(line), line["ack"]) for line in database.query(query, (terminal,)))
+    for line in database.query(query, (terminal,)):
+        return range(line["ack"] + 1, max(line["ack"], _told(line).last) + 1)
+    return range(0)
 
 
 def _told(line: dict[str, Any]) -> Condition:

@@ -12,6 +12,7 @@ from zlib import crc32
 from sync.backend.books import raise_alarm, settle_card
 from sync.backend.custody import Custody
 from sync.backend.database import open_database
+from sync.backend.health import unsent_rows
 from sync.backend.hospital import Hospital
 from sync.backend.intake import Taken, take
 from sync.backend.keys import TacKeys
@@ -93,6 +94,9 @@ class Service(ABC):
                     database.query("select max(first_serial + ack) as used from stream where terminal = ?", (terminal,))
                 )["used"]
                 epoch, first_serial = known["epoch"] + 1, last + SERIAL_GAP
+                if missing := unsent_rows(database, terminal):
+                    detail = f"rows {missing[0]} to {missing[-1]} of epoch {known['epoch']}"
+                    raise_alarm(database, (terminal, known["epoch"], missing[0]), "rows_missing", self._now(), detail)
             if first_serial > SERIAL_MAX - SERIAL_GAP:
                 raise CannotEnrol(f"terminal {terminal} has used up its eight-digit serials: give it a new number")
             database.table("terminal").upsert({"terminal": terminal, "epoch": epoch}, pk="terminal")
