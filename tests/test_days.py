@@ -101,6 +101,10 @@ def test_a_verdict_that_is_taken_back_is_an_adjustment(backend: Service) -> None
     report = closing_of(backend, NEXT)
     assert report.adjusted == Sum(1, 150, -150) and report.total_fen == 0
     assert report.before_fen + report.total_fen == 250
+    report = closing_of(backend, LATER)
+    assert report.adjusted == Sum(0, 0, 0) and report.total_fen == 0, "booked once"
+    with backend.question() as database:
+        assert booked_fen(database, MERCHANT) == report.before_fen == 250
 
 
 def test_what_riders_are_to_get_back_is_told_beside_and_changes_no_total(backend: Service) -> None:

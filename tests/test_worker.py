@@ -105,7 +105,10 @@ def test_what_lies_in_the_journal_and_every_new_tap_arrive(journal: Journal, tmp
     backend.close()
 
 
-def test_a_backend_that_does_not_know_conditions_gets_the_rows_without(journal: Journal) -> None:
+def test_a_backend_that_does_not_know_conditions_gets_the_rows_without(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.worker.CONDITION_SECONDS", 0)
     sent: list[Batch] = []
 
     def older(body: bytes) -> HttpAnswer:

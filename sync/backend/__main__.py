@@ -26,7 +26,7 @@ from sync.vault import BadVault
 _Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], Path | None, Door | None]
 
 
-@click.command()
+@click.command(epilog="At a running backend: smk backend import, stick-key, alarms, page; each has its own --help.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory of the embedded store.")
 @click.option("--database", metavar="LINE", help="Instead of --data: a PostgreSQL database, postgresql:///city.")
 @click.option(
