@@ -54,7 +54,7 @@ HEARTBEAT_S = 15.0
 STATUS_S = 5.0
 """Where no loop tells the device's state it is asked for so often."""
 
-RETRY_S = 5.0
+RETRY_S = 2.0
 """Between two tries to open the port: who held it may have gone."""
 
 STOP_S = 2.0
