@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -10,7 +11,7 @@ from terminal.faces.web.face import WebFace
 from terminal.faces.web.page import Role
 from terminal.mode import Mode
 from tests.bus import card
-from tests.web.served import PATIENCE, Served
+from tests.web.served import PATIENCE, Client, Served
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -117,3 +118,13 @@ def test_another_terminal_on_the_same_port_is_waited_for(served: Served) -> None
     assert not late.ready.wait(0.3)
     assert served.tap(card(7)).served and served.client(Role.CLERK).get("/api/taps").status == 200
     late.close()
+
+
+def test_a_counter_without_a_validator_has_its_own_pages_only(served: Served) -> None:
+    counter = WebFace(0)
+    counter.open(lambda: replace(served.house(), device=None))
+    assert counter.ready.wait(PATIENCE) and counter.site is not None
+    assert {page.name for page in counter.site.pages} == {"technician"}
+    state = Client(counter.port).get("/api/status").json
+    assert state["terminal"] == "00000001", "asked for where no loop tells it"
+    counter.close()

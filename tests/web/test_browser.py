@@ -154,6 +154,39 @@ def test_two_tabs_do_not_give_the_same_money_back_twice(page: Browser, served: S
     assert len([event for event in served.bus.events() if isinstance(event, AdjustAsked)]) == 1
 
 
+def test_a_device_that_restarts_under_an_act_tells_what_became_of_it(page: Browser, served: Served) -> None:
+    served.tap(card(7))
+    log_in(page, served, Role.CLERK)
+    page.one("#lines tbody tr").click()
+    page.one("#adjust button")
+    served.face.close()
+    page.press("#adjust button")
+    page.one("#away")
+    served.restart()
+    page.one("[name=password]")
+    page.type("[name=name]", NAMES[Role.CLERK])
+    page.type("[name=password]", PASSWORDS[Role.CLERK] + "\n")
+    page.says("#said", "没有办理，请重做")
+    assert not [event for event in served.bus.events() if isinstance(event, AdjustAsked)]
+
+
+def test_the_day_is_drawn_and_a_technician_sees_and_tries_the_parts(page: Browser, served: Served) -> None:
+    served.tap(card(7))
+    served.tap(card(8, balance_fen=10))
+    log_in(page, served, Role.CLERK)
+    page.open(f"{served.address}/day")
+    page.says("#sum", "放行 1 人，拒绝 1 次，入账 ￥1.00")
+    assert len(page.all("#hours rect.bar, #hours rect.hatched")) == 48 and page.all("#queue rect.bar")
+    page.press("#log-out")
+    log_in(page, served, Role.TECHNICIAN)
+    page.open(f"{served.address}/technician")
+    page.press("#test")
+    page.says("#selftest", "✓")
+    page.press("#rollback")
+    page.says("#said", "没有上一版可回退")
+    assert [fault for fault in page.complaints() if "422" not in fault] == []
+
+
 HOSTILE = """
 const done = arguments[arguments.length - 1], [address, debit] = arguments, tried = [];
 const send = async (options) => { try { await fetch(address + "/api/adjust_ask", options); } catch {} };

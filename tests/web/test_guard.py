@@ -1,6 +1,7 @@
 """Nobody but this machine's own people and programs gets in, whatever a hostile page makes their browser send."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,20 @@ from starlette.routing import Route
 
 from terminal.faces.web.page import Role
 from terminal.faces.web.sessions import Sessions
+from tests.bus import Bus
 from tests.web.served import Client, Served
 
 OPEN = {"/login", "/kiosk", "/", "/static/{name}", "/api/status", "/api/events", "/api/log_in", "/api/log_out"}
 OPEN |= {"/api/openapi.json"}
 """What somebody who is not logged in may have."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for all: nothing here changes what the next one finds."""
+    made = Served(Bus(tmp_path_factory.mktemp("guarded") / "bus"))
+    yield made
+    made.close()
 
 
 def routes(served: Served) -> list[Route]:

@@ -69,8 +69,9 @@ async function sendAct({ operation, name, body }) {
   }
 }
 
+// Whoever must log in first learns afterwards what became of it (leftBehind); a device in trouble may still have done it.
 function finished(answer) {
-  sessionStorage.removeItem("act");
+  if (answer.status !== 401 && answer.status < 500) sessionStorage.removeItem("act");
   if (!answer.ok) said(answer.body, false);
   return answer;
 }
