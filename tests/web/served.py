@@ -112,6 +112,7 @@ class Served:
         self.face = WebFace(0)
         self.device = self._device()
         self.serve()
+        self.tell()
 
     def _device(self) -> Device:
         def nothing() -> Any:
@@ -141,7 +142,6 @@ class Served:
         """Open the pages."""
         self.face.open(self.house)
         assert self.face.ready.wait(PATIENCE)
-        self.tell()
 
     def house(self) -> House:
         """What the pages stand on."""
@@ -179,6 +179,11 @@ class Served:
         """The process ends and begins again, on the same port."""
         self.face.close()
         self.bus.restart()
+        self.again()
+        self.tell()
+
+    def again(self) -> None:
+        """The pages on the same port, on the journal as it is; no loop tells them the state."""
         self.face = WebFace(self.face.port)
         self.device = self._device()
         self.serve()

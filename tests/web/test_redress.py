@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import apsw
 import pytest
 from msgspec.structs import replace
 
@@ -126,3 +127,20 @@ def test_a_search_goes_on_where_it_ended(bus: Bus, served: Served, monkeypatch: 
     assert client.get("/api/taps?card=12").status == 400 and client.get("/api/taps?day=x").status == 400
 
 
+
+
+def test_a_row_that_the_disk_damaged_hides_no_other_from_list_day_and_queue(served: Served, debit: int) -> None:
+    served.tap(card(8))
+    served.close()
+    connection = apsw.Connection(str(served.bus.path))
+    connection.execute("DROP TRIGGER row_never_changes")
+    connection.execute("UPDATE row SET raw = x'7b00' WHERE seq = ?", (debit,))
+    connection.close()
+    served.bus.restart()
+    served.again()
+    clerk = served.client(Role.CLERK)
+    assert served.client().get("/api/status").json["mode"] == "closed"
+    assert [line["seq"] for line in clerk.get("/api/taps").json["lines"]] == [debit + 2]
+    assert sum(hour["passed"] for hour in clerk.get("/api/day").json["hours"]) == 1
+    assert sum(one["rows"] for one in clerk.get("/api/queue").json["waiting"]) == served.bus.journal.last_seq - 1
+    assert clerk.get(f"/api/tap?seq={debit}").json["problem"] == "journal"

@@ -1,6 +1,7 @@
 """What the journal holds about a tap, as a clerk reads it: a line in a list, and its evidence with the fare's why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from config.editions import Edition
 from config.shelf import Shelf
 from config.store import load_pack_files
 from sync import recall
+from sync.chain import Stored
 from sync.events import AdjustAsked, AdjustDropped, Adjusted, Admitted, Done, Grey, Held, Refused, Void
 from sync.journal import Journal
 from sync.limits import RECALL_ROWS_MAX, ROW_BYTES_MAX
-from sync.record import Row, decode
+from sync.record import BadRow, Row, decode
 from tariffs.explain import Explainer, Step
 from tariffs.verdict import Reason
 from terminal.box import load_profiles
@@ -79,15 +81,24 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 def latest(journal: Journal, before: int, most: int) -> Iterator[Row]:
-    """Rows before number `before` (0: from the last on), newest first, `most` of them. Raises JournalError."""
+    """Rows before number `before` (0: from the last on), newest first, of `most` that are looked at.
+
+    A row that cannot be read hides no other. Raises JournalError.
+    """
     upper = before - 1 if before else journal.last_seq
     floor = max(0, upper - most)
     while upper > floor:
         lower = max(floor, upper - CHUNK)
         rows = journal.rows(lower, upper - lower, CHUNK * ROW_BYTES_MAX)
-        for stored in reversed(rows):
-            yield decode(stored.raw)
+        yield from readable(reversed(rows))
         upper = lower
+
+
+def readable(stored: Iterable[Stored]) -> Iterator[Row]:
+    """The rows among them that are rows; `smk journal verify` names the others."""
+    for one in stored:
+        with suppress(BadRow):
+            yield decode(one.raw)
 
 
 def line_of(journal: Journal, row: Row) -> Line | None:

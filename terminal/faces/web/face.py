@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sync.errors import JournalError
 from terminal.drivers.latest import Latest
 from terminal.faces.limits import CONSOLE_MAIL
 from terminal.faces.web.limits import RETRY_S, STATUS_S, STOP_S
+from terminal.mode import Mode
 from terminal.ports import Signal, Status
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class WebFace:
         while not self._mail.closed:
             items = self._mail.take(STATUS_S)
             if not items and self._house is not None:
-                items = [self._house.status()]  # no loop tells it here
+                items = [self._asked(self._house)]  # no loop tells it here
             for item in items:
                 if isinstance(item, Status):
                     self._status = item
@@ -109,11 +111,19 @@ class WebFace:
             except RuntimeError:
                 return  # the loop is closed, and so is the device
 
+    def _asked(self, house: "House") -> Status:
+        """The state as of now; a journal that cannot be read is a state, too, and must not end this thread."""
+        try:
+            return house.status()
+        except JournalError as trouble:
+            number = house.configuration.terminal.number
+            return Status(Mode.CLOSED.value, "交易日志无法读取", f"the journal cannot be read: {trouble}", number)
+
     def _state(self) -> "State":
         from terminal.faces.web.state import state
 
         assert self._house is not None
-        status = self._status if self._status is not None else self._house.status()
+        status = self._status if self._status is not None else self._asked(self._house)
         return state(status, self._house.clock.read())
 
     # --- the server's thread

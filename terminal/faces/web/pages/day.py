@@ -9,11 +9,11 @@ import msgspec
 
 from sync.events import Admitted, Done, Grey, Held, Refused, Void
 from sync.limits import ROW_BYTES_MAX
-from sync.record import Row, decode
+from sync.record import Row
 from tariffs.linestops import LineStops
 from tariffs.stops import Place, Stop
 from tariffs.stops import distance as metres
-from terminal.faces.web.evidence import CHUNK, latest, reason_words
+from terminal.faces.web.evidence import CHUNK, latest, readable, reason_words
 from terminal.faces.web.limits import DAY_ROWS_MAX
 from terminal.faces.web.page import Ask, House, Nothing, Page, Who
 
@@ -117,9 +117,10 @@ class Pictures:
         rows, fen = defaultdict[str, int](int), defaultdict[str, int](int)
         amounts: dict[int, int] = {}
         while after < min(journal.last_seq, sent + DAY_ROWS_MAX):
-            for stored in journal.rows(after, CHUNK, CHUNK * ROW_BYTES_MAX):
-                row = decode(stored.raw)
-                after, hour = row.seq, row.at[:13]
+            part = journal.rows(after, CHUNK, CHUNK * ROW_BYTES_MAX)
+            after = part[-1].seq
+            for row in readable(part):
+                hour = row.at[:13]
                 rows[hour] += 1
                 if isinstance(row.event, Held):
                     amounts[row.seq] = row.event.amount
