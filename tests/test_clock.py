@@ -119,12 +119,25 @@ def test_no_reading_is_behind_the_last_record_nor_a_synchronised_one_behind_a_sy
         world.trust = trust
         moment = clock.read()
         assert moment.at >= NOON
-        if trust is ClockTrust.SYNCED:
+        if moment.trust is ClockTrust.SYNCED:
             assert moment.at >= synced.at
             synced = moment
         else:
             assert moment.at >= last.at
         last = moment
+
+
+def test_a_clock_that_claims_to_be_synchronised_and_is_behind_what_was_goes_behind_no_record() -> None:
+    """Found by the world: a bus whose time server was a day late took a rider's own torn debit for an older ride's."""
+    last = NOON + timedelta(hours=10)
+    world = World(NOON - timedelta(hours=14))
+    clock = world.clock(floor=last, synced_floor=NOON)
+    moment = clock.read()
+    assert (moment.at, moment.trust) == (last, ClockTrust.RESTORED)
+    world.pass_s(10)
+    assert clock.read().at == last + timedelta(seconds=10)
+    world.wall_s = (NOON + timedelta(minutes=1)).timestamp()
+    assert clock.read().at == NOON + timedelta(minutes=1), "and a true one is believed again"
 
 
 def test_records_that_a_wrong_battery_clock_wrote_years_ahead_do_not_hold_a_synchronised_one() -> None:

@@ -70,9 +70,12 @@ class SystemClock:
             self._trust = self._judge()
             self._judge_at_ms = mono_ms + CLOCK_JUDGED_MS
         wall_s, trust = self._wall(), self._trust
-        synced = trust is ClockTrust.SYNCED
-        last_s, last_ms = (self._synced_s, self._synced_ms) if synced else (self._last_s, self._last_ms)
-        earliest_s = last_s + (mono_ms - last_ms) / 1000
+        last_s = self._synced_s
+        earliest_s = last_s + (mono_ms - self._synced_ms) / 1000
+        synced = trust is ClockTrust.SYNCED and wall_s >= earliest_s - CLOCK_STEP_S
+        if not synced:  # or it claims to be, and is behind what was: then it goes behind no reading and record at all
+            last_s = max(last_s, self._last_s)
+            earliest_s = max(earliest_s, self._last_s + (mono_ms - self._last_ms) / 1000)
         if wall_s >= earliest_s - CLOCK_STEP_S:
             at_s = max(wall_s, last_s)
         else:

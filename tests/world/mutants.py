@@ -293,7 +293,7 @@ _KEPT = (
     Kept(wrong_archives.older_schema_forgets_what_is_acknowledged_and_open, ARCHIVES),
     Kept(wrong_archives.migrated_in_two_steps, ARCHIVES),
     Kept(wrong_counters.correction_booked_twice, RESTORED, "clinic", 1, 4),
-    Kept(wrong_counters.corrections_by_their_number, RESTORED, "clinic", 1, 4),
+    Kept(wrong_counters.corrections_by_their_number, RESTORED, "clinic", 2),
     Kept(wrong_counters.corrections_share_a_number, RESTORED, "clinic"),
     Kept(wrong_counters.bill_settled_twice, ALL, "clinic"),
     Kept(wrong_counters.cancelled_but_still_counted, REFUNDS, "clinic"),

@@ -132,16 +132,16 @@ class Station(ABC):
         TellingJournal.told = self.told
         try:
             journal = TellingJournal.open(self.path, whose, f"boot {self.started_ms}", self.machine.disk.name)
-            last = journal.row(journal.last_seq)
+            last, synced = journal.row(journal.last_seq), journal.last_synced
         except JournalError as trouble:
             self.world.say(self.name, f"cannot start: {trouble}")
             return
         assert isinstance(journal, TellingJournal)
         journal.told = self.told
         self._compare_told(journal)
-        floor = datetime.fromisoformat(last.at) if last else None
+        floors = [datetime.fromisoformat(row.at) if row else None for row in (last, synced)]
         machine = self.machine
-        self.clock = SystemClock(floor, wall=machine.wall_s, mono_ms=machine.mono_ms, trust=lambda: machine.trust)
+        self.clock = SystemClock(*floors, wall=machine.wall_s, mono_ms=machine.mono_ms, trust=lambda: machine.trust)
         self.journal = journal
         self.worker = Worker(journal, self.link, lambda _versions: None, self.alarm, self.world.chance.random)
         self._plug()
