@@ -36,6 +36,11 @@ def test_days_at_which_the_clinic_once_broke_a_promise_go_well(seed: int, days: 
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 
+def test_days_at_which_the_buses_once_broke_a_promise_go_well() -> None:
+    verdict = play(401, 2)
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
 @pytest.mark.parametrize("mistake", ["clone", "duplicate"])
 def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -> None:
     verdict = play(100, 2, Faults(mistake=mistake))
