@@ -9,7 +9,21 @@ from pathlib import Path
 import click
 
 from apdu.virtual import remote
-from tests.bench import aged, city, copay, entitlements, fares, hotlist, parts, process, signing, silence, taps, web
+from tests.bench import (
+    aged,
+    city,
+    copay,
+    counters,
+    entitlements,
+    fares,
+    hotlist,
+    parts,
+    process,
+    signing,
+    silence,
+    taps,
+    web,
+)
 from tests.bench.figures import Figure, as_json, table
 
 Group = Callable[[remote.Virtual, Path], Iterator[Figure]]
@@ -28,6 +42,7 @@ GROUPS: dict[str, Group] = {
     "fares": lambda chips, folder: fares.fares(folder),
     "copay": lambda chips, folder: copay.claims(),
     "web": web.pages,
+    "counters": counters.screen,
     "city": lambda chips, folder: city.collectors(folder),
     "whole-city": lambda chips, folder: city.whole_city(folder),
     "parts": lambda chips, folder: parts.parts(folder),
