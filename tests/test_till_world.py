@@ -1,17 +1,20 @@
 """Two tills, three cards, a backend and a bank with every fault at once: torn cards, restarts, lines and answers lost,
-deals given up in the middle, the other till in between, refunds. At the end no fen is in no book or in two."""
+deals given up in the middle, full disks, the other till in between, refunds. No fen ends in no book or in two."""
 
 import contextlib
+from collections import Counter as Counted
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from apdu.virtual.cards import Card
-from sync.events import DealLeft, Done, Held, Refund, SaleAsked, ShiftOff
+from sync.errors import JournalFull
+from sync.events import DealLeft, Done, Held, LoadHeld, Refund, SaleAsked, ShiftOff
 from terminal.till.deal import RUNNING, Step
 from terminal.till.words import Refused
 from tests import memory
@@ -41,6 +44,8 @@ OPS = st.one_of(
     st.tuples(st.just("line"), TILLS, st.booleans(), st.integers(0, 2)),
     st.tuples(st.just("bank"), st.booleans(), st.integers(0, 2)),
     st.tuples(st.just("backend")),
+    st.tuples(st.just("disk"), TILLS, st.integers(0, 2), st.integers(1, 2)),
+    st.tuples(st.just("full"), TILLS, CARDS, st.booleans()),
 )
 
 
@@ -57,7 +62,7 @@ class World:
         """One operation; time passes."""
         self.city.time.later(seconds=7)
         name, *rest = op
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(Refused, JournalFull):
             getattr(self, name)(*rest)
 
     def sell(self, till: int, of: int, fen: int, tear: tuple[int, bool] | None) -> None:
@@ -102,6 +107,18 @@ class World:
     def bank(self, away: bool, lose: int) -> None:
         self.city.bank.away, self.city.bank.lose = away, lose
 
+    def disk(self, till: int, takes: int, fails: int) -> None:
+        self.tills[till].disk_takes, self.tills[till].disk_fails = takes, fails
+
+    def full(self, till: int, of: int, loads: bool) -> None:
+        """The disk is full just when the outcome is to be written, and the card comes back."""
+        self.disk(till, 1 if loads else 2, 1)
+        if loads:
+            self.load(till, of, 700, None, "cash")
+        else:
+            self.sell(till, of, 300, None)
+        self.put(till, of, None)
+
     def backend(self) -> None:
         self.city.restart()
 
@@ -110,6 +127,7 @@ class World:
         self.bank(False, 0)
         for number, each in enumerate(self.tills):
             self.line(number, False, 0)
+            each.disk_fails = 0
             each.restart()
             if each.till.ledger.running() is not None:
                 each.till.give_up()
@@ -144,7 +162,7 @@ def test_every_fen_is_in_one_place_whatever_happens(ops: list[tuple[Any, ...]]) 
 
 
 @pytest.mark.drill
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(OPS, min_size=10, max_size=60))
 def test_every_fen_is_in_one_place_in_long_days(ops: list[tuple[Any, ...]]) -> None:
     played(ops)
@@ -193,6 +211,12 @@ def count_the_money(world: World) -> None:
         given = [r["amount_fen"] for r in refunds if (r["terminal"], r["epoch"], r["held"]) == key and r["paid_by"]]
         noted = [r["amount_fen"] for r in refunds if (r["terminal"], r["epoch"], r["held"]) == key]
         assert sum(given) == (sum(noted) if charge["paid_fen"] else 0), "what was taken is given back, and no more"
+    came = Counted(
+        (load["terminal"], msgspec.json.decode(load["body"], type=LoadHeld).order)
+        for load in loads
+        if load["state"] == "captured"
+    )
+    assert set(came.values()) <= {1}, "a top-up is loaded once"
     for each in world.tills:
         deals_are_kept(each, charges)
 

@@ -24,10 +24,11 @@ from sync.backend.loads import Rules
 from sync.backend.service import Backend
 from sync.batch import Batch
 from sync.chain import Identity
+from sync.errors import JournalFull
 from sync.events import AnyEvent, LoadHeld
 from sync.journal import Journal
 from sync.loading import Ask, Due
-from sync.record import decode
+from sync.record import Row, decode
 from terminal.chips import Chips
 from terminal.desk import Desk
 from terminal.ports import ClockTrust, ContactlessReader, Medium, Moment
@@ -186,6 +187,8 @@ class Counter:
         """Power on."""
         self.psam_chip.reset()
         self.journal = Journal.open(self.path, self.identity, "boot")
+        self.disk_takes = self.disk_fails = 0
+        self._break(self.journal)
         self.journal.mark_signalled(self.journal.last_seq)
         time = self.city.time
         desk = Desk(self.journal, self.configuration, self.hot_list, time.read())
@@ -204,6 +207,20 @@ class Counter:
                 wake=lambda: None,
             )
         )
+
+    def _break(self, journal: Journal) -> None:
+        """After `disk_takes` more rows the disk refuses the next `disk_fails`."""
+        for name in ("keep", "hold"):
+            write = getattr(journal, name)
+
+            def written(*row: object, _write: Callable[..., Row] = write) -> Row:
+                self.disk_takes -= bool(self.disk_fails)
+                if self.disk_fails and self.disk_takes < 0:
+                    self.disk_fails -= 1
+                    raise JournalFull("the disk is full")
+                return _write(*row)
+
+            setattr(journal, name, written)
 
     def restart(self) -> None:
         """Power off and on."""
