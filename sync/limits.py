@@ -166,7 +166,7 @@ UNAVAILABLE_SECONDS = 5
 """A terminal asks again after this when the backend's database is away: half of what a failover takes."""
 
 PROOF_CHARS_MAX = 1_024
-"""A signed request's header is 380 characters; a server's header line may have eight thousand."""
+"""A signed request's header is 370 characters; a server's header line may have eight thousand."""
 
 REQUEST_BYTES_MAX = 2_048
 """A certificate request of a P-256 key with one name is 260 bytes."""

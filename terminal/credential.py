@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -218,7 +219,7 @@ def certificate_in(status: int, body: bytes, key: ec.EllipticCurvePrivateKey) ->
         certificate = certificate_of(b64decode(told.certificate, validate=True))
         if certificate.public_key() != key.public_key():
             raise NotCertified("a certificate for another key")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as wrong:
+    except (msgspec.DecodeError, RecursionError, ValueError, UnsupportedAlgorithm) as wrong:
         raise NotCertified(f"HTTP {status}, an answer that cannot be read ({wrong})") from wrong
     return certificate
 

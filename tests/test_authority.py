@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -17,6 +18,7 @@ from sync.backend.authority import Authority, BadAuthority, BadRequest, read_req
 from sync.code import BadCode, new_code, parts_of, pin_of
 from sync.limits import CODE_TRIES
 from sync.proof import BadProof, prove, read_proof, verify
+from terminal.credential import NotCertified, certificate_in
 from tests.authorities import NUMBER, City
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -95,6 +97,15 @@ def test_a_request_for_another_kind_of_key_or_another_s_key_is_refused() -> None
     raw[-1] ^= 1
     with pytest.raises(BadRequest):
         read_request(bytes(raw))
+
+
+def test_a_certificate_of_an_unknown_kind_of_key_is_not_believed(city: City) -> None:
+    made = city.authority.certify(read_request(b64decode(request())), NUMBER, city.now).public_bytes(Encoding.DER)
+    strange = made.replace(bytes.fromhex("2A8648CE3D0201"), bytes.fromhex("2A8648CE3D0209"))
+    assert strange != made
+    told = {"certificate": b64encode(strange).decode("ascii"), "root": ""}
+    with pytest.raises(NotCertified, match="cannot be read"):
+        certificate_in(200, msgspec.json.encode(told), KEY)
 
 
 @given(st.binary(max_size=300))
