@@ -1,5 +1,6 @@
 """A merchant's day closes once; every debit is booked in one day; the days together come to the books, to the fen."""
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -144,6 +145,21 @@ def test_an_unfinished_day_or_one_without_any_debit_is_not_closed(backend: Servi
     with pytest.raises(CannotClose, match="--early"):
         closing_of(backend, DAY, NOW)
     assert closing_of(backend, DAY, NOW, early=True).total_fen == 100
+
+
+def test_debits_in_a_store_of_an_earlier_version_are_closed_too(tmp_path: Path) -> None:
+    with closing(Backend(tmp_path, KEYS, lambda: NOW)) as backend:
+        terminal = Terminal(backend)
+        paid(terminal, counter=17)
+        terminal.send()
+    with closing(sqlite3.connect(tmp_path / "backend.db", isolation_level=None)) as old:
+        asked = "select name from sqlite_master where type = 'index' and sql like '%charge%'"
+        for (index,) in old.execute(asked).fetchall():
+            old.execute(f'drop index "{index}"')
+        for column in ("merchant", "serial", "to_book", "booked_day", "booked_fen", "file"):
+            old.execute(f"alter table charge drop column {column}")
+    with closing(Backend(tmp_path, KEYS, lambda: NOW)) as backend:
+        assert closing_of(backend, DAY).total_fen == 100
 
 
 def test_what_is_committed_and_not_in_the_books_yet_is_counted(city_line: str) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from sync.events import Held
+from sync.record import decode
+
 OUTCOMES = ("confirmed", "refused", "adjusted", "adjusted_refused")
 """What the issuer makes of delivered lines, in the order of its settlement file."""
 
@@ -222,6 +225,17 @@ INDEXES: list[tuple[str, list[str]]] = [
 ]
 
 
+def _know_merchants(database: Database) -> None:
+    """Charges of an earlier version: their merchants and serials from their rows, so that a closing finds them."""
+    query = "select terminal, epoch, seq, raw from charge join row using (terminal, epoch, seq)"
+    with database.atomic():
+        for found in list(database.query(query)):
+            row = decode(found["raw"])
+            if isinstance(row.event, Held):
+                known = {"merchant": row.event.service.merchant, "serial": row.serial, "to_book": 1}
+                database.table("charge").update((row.terminal, row.epoch, row.seq), known)
+
+
 def open_database(path: Path) -> Database:
     """Open the store at `path`, or create it."""
     # The service's lock lets one thread at a time in; they come from a pool.
@@ -232,8 +246,11 @@ def open_database(path: Path) -> Database:
     for name, (columns, key) in TABLES.items():
         table = database.table(name)
         table.create(columns, pk=key, not_null=columns, if_not_exists=True)
-        for column in columns.keys() - table.columns_dict.keys():  # a store of an earlier version
+        missing = columns.keys() - table.columns_dict.keys()  # a store of an earlier version
+        for column in missing:
             table.add_column(column, columns[column], not_null_default=columns[column]())
+        if name == "charge" and missing:
+            _know_merchants(database)
     for name, indexed in INDEXES:
         database.table(name).create_index(indexed, if_not_exists=True)
     return database
