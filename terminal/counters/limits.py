@@ -6,6 +6,9 @@ VISITS_KEPT = 32
 TROUBLE_S = 1.0
 """Between two tries to open a reader that is gone."""
 
+IDLE_S = 10.0
+"""Between two rounds of the till's upkeep while nobody stands there: a day's end and old rows have time."""
+
 WAIT_S_MAX = 10.0
 """How long one question waits for a change: shorter than any proxy's or browser's patience."""
 

@@ -71,6 +71,15 @@ class TillDesk:
             self._tell(deal, trouble)
             return True
 
+    def idle(self) -> None:
+        """Nobody stands there: the till's upkeep. A disk that fails is said in the log; the next act finds it too."""
+        with self._lock:
+            try:
+                self._till.idle()
+            except JournalError as trouble:
+                log.error("the till's upkeep: %s", trouble)
+            self._tell()
+
     def told(self, nth: int, seconds: float) -> Standing:
         """How it stands; waits up to `seconds` while that is still the `nth`."""
         with self._changed:

@@ -20,7 +20,7 @@ from apdu.profile import Profile
 from apdu.purse.debit import balance
 from apdu.purse.read import select
 from apdu.script import Slot, run
-from terminal.counters.limits import TROUBLE_S, VISITS_KEPT
+from terminal.counters.limits import IDLE_S, TROUBLE_S, VISITS_KEPT
 from terminal.counters.tilldesk import TillDesk
 from terminal.ports import Card, ContactlessReader, Medium, ReaderLost
 
@@ -68,7 +68,7 @@ class Visits:
         self._poll_s, self._away_s, self._till = poll_s, away_s, till
         self._reader: ContactlessReader | None = None
         self._people: OrderedDict[str, Person] = OrderedDict()
-        self._seen = Seen()
+        self._seen, self._idle_at = Seen(), 0.0
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.run, name="visits", daemon=True)
@@ -124,6 +124,9 @@ class Visits:
             self._tell(Seen())
         card = self._reader.poll()
         if card is None:
+            if self._till is not None and time.monotonic() >= self._idle_at:
+                self._till.idle()
+                self._idle_at = time.monotonic() + IDLE_S
             self._stop.wait(self._poll_s)
             return
         self._tell(self._look(card))

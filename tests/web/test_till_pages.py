@@ -1,12 +1,15 @@
 """The market's till and the top-up desk in a browser, over a training: each fen is where it should be, once."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from apdu.virtual.timing import NO_DELAY
 from sync.events import Done, Held, LoadDone, SaleAsked, ShiftOff
-from terminal.training.build import Training
+from terminal.till.counter import Till
+from terminal.training.build import Training, start
 from tests.web.browser import Browser
 from tests.web.served import Client
 from tests.web.trained import chromium, client, events, keys, opened, training
@@ -165,3 +168,13 @@ def test_a_sale_is_asked_once_under_its_name_and_needs_an_own_shift(client: Clie
     bad: list[list[dict[str, object]]] = [[], [{"name": "", "fen": 1}], [{"name": "a", "fen": 0.5}]]
     for items in bad:
         assert client.act("market_sell", {"items": items}).status == 400
+
+
+def test_the_till_is_looked_after_while_nobody_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = threading.Event()
+    monkeypatch.setattr(Till, "idle", lambda till: looked.set())
+    began = start(tmp_path / "training", 0, NO_DELAY)
+    try:
+        assert looked.wait(15)
+    finally:
+        began.close()
