@@ -114,15 +114,19 @@ def test_bytes_that_are_no_request_are_refused(raw: bytes) -> None:
         read_request(raw)
 
 
-@given(st.integers(0, 10_000), st.integers(1, 255))
-def test_a_request_that_was_altered_anywhere_is_refused(at: int, by: int) -> None:
-    raw = bytearray(b64decode(request()))
-    raw[at % len(raw)] ^= by
+REQUEST = b64decode(request())
+
+
+@given(st.integers(0, len(REQUEST) - 1), st.integers(1, 255))
+def test_a_request_that_was_altered_is_refused_or_asks_for_the_same(at: int, by: int) -> None:
+    raw = bytearray(REQUEST)
+    raw[at] ^= by
     try:
-        read_request(bytes(raw))
+        found = read_request(bytes(raw))
     except BadRequest:
         return
-    raise AssertionError("taken")
+    # Around the signature a bit may mean nothing: what is signed is what was asked.
+    assert found.tbs_certrequest_bytes == read_request(REQUEST).tbs_certrequest_bytes
 
 
 @given(st.integers(0, 10_000), st.sampled_from("AZaz09-_.=é"))
