@@ -280,13 +280,13 @@ class Journal:
             return self._whole.head_at(seq)
 
     def unsent(self) -> Unsent:
-        """What the backend does not have yet."""
+        """What the backend does not have yet. A row that cannot be read, or whose file is gone, has no time."""
         with self._lock:
             now, first = self._now, self._now.acknowledged + 1
             if first > self._last_seq:
                 return Unsent(0, 0, "")
-            if self._oldest[0] != first and (row := self.row(first)):
-                self._oldest = (first, row.at)
+            if self._oldest[0] != first:
+                self._oldest = (first, self._whole.at(first))
             return Unsent(self._last_seq - now.acknowledged, now.total_fen - now.acknowledged_fen, self._oldest[1])
 
     # Numbers, upkeep

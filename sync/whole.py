@@ -7,9 +7,9 @@ import apsw
 from sync import recall
 from sync.archive import Archive
 from sync.chain import Stored
-from sync.errors import DamagedJournal
+from sync.errors import DamagedJournal, JournalError
 from sync.record import GENESIS, Row
-from sync.schema import as_stored
+from sync.schema import TROUBLES, as_stored
 
 
 class Whole:
@@ -34,6 +34,14 @@ class Whole:
     def outcomes(self, seq: int) -> tuple[Row, ...]:
         """The outcomes that name row `seq`, oldest first."""
         return recall.outcomes(self._connection, seq) or self._archive.outcomes(seq, self.border)
+
+    def at(self, seq: int) -> str:
+        """When row `seq` was written, "" when it cannot be read; raises nothing."""
+        try:
+            row = self.row(seq)
+        except (JournalError, *TROUBLES):
+            return ""
+        return row.at if row else ""
 
     def rows(self, after: int, limit: int) -> list[Stored]:
         """The rows after number `after`, in order, `limit` at most; fewer only at the end of a file."""

@@ -1,4 +1,8 @@
-"""For every test: the Hypothesis profile (the same examples each time, no deadline), a bus, and a city's database."""
+"""For every test: the Hypothesis profile (the same examples each time, no deadline), a bus, and a city's database.
+
+Two processes share the tests (make test), file by file; whoever needs the machine's one PC/SC service goes to the same
+process.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +16,13 @@ from tests.bus import Bus
 slow = [HealthCheck.too_slow]
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=slow)
 settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together."""
+    for item in items:
+        uses_readers = "real_pcscd" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("readers" if uses_readers else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ def test_a_changed_byte_is_a_batch_or_refused(data: st.DataObject) -> None:
         wire()[:-1],
         gzip.compress(b"[" * 100_000),
     ],
+    ids=map(str, range(22)),  # the bytes bear the time
 )
 def test_a_batch_that_breaks_a_rule_is_refused(wrong: bytes) -> None:
     assert unpack(wire()).rows == ()

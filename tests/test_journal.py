@@ -302,3 +302,17 @@ def test_threads_share_a_journal_without_gaps(journal: Journal) -> None:
     assert journal.last_seq == 100 and journal.verify() is None and journal.open_drafts_all() == []
     expected = sum(100 for row in journal.rows(journal.acknowledged, 200, 10**7) if "DONE" in str(row.raw))
     assert journal.unsent().fen == expected
+
+
+def test_an_oldest_unsent_row_that_cannot_be_read_has_no_time_and_stops_nobody(path: Path) -> None:
+    journal = Journal.open(path, IDENTITY, "boot")
+    keep(journal, refused())
+    keep(journal, refused())
+    journal.close()
+    with sqlite3.connect(path) as spoilt:
+        spoilt.execute("DROP TRIGGER row_never_changes")
+        spoilt.execute("UPDATE row SET raw = x'00' WHERE seq = 1")
+    spoilt.close()
+    again = Journal.open(path, IDENTITY, "boot")
+    assert again.unsent() == (2, 0, "")
+    again.close()

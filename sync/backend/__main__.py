@@ -95,7 +95,7 @@ def main(
         gate = door.gate(_now) if door is not None and data is not None else None
     except (BadAuthority, BadKeys, BadVault, OSError, ValueError, sqlite3.Error) as wrong:
         raise click.ClickException(str(wrong)) from wrong
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # named as TCP, or answers wait for more to send
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
