@@ -21,8 +21,9 @@ settings.load_profile("ci")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together."""
     for item in items:
-        uses_readers = "real_pcscd" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("readers" if uses_readers else item.nodeid.partition("::")[0]))
+        file = item.nodeid.partition("::")[0]
+        uses_readers = "/device/" in file or "real_pcscd" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("readers" if uses_readers else file))
 
 
 @pytest.fixture
