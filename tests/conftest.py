@@ -18,8 +18,9 @@ settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True
 settings.load_profile("ci")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together."""
+    """Say which tests stay together, before the workers look for it."""
     for item in items:
         file = item.nodeid.partition("::")[0]
         uses_readers = "/device/" in file or "real_pcscd" in getattr(item, "fixturenames", ())

@@ -10,7 +10,6 @@ import pytest
 from config.model import Market
 from sync.errors import JournalFull
 from sync.events import Done, Held, Refund, ShiftOff
-from sync.journal import Journal
 from tariffs.verdict import Reason
 from terminal.receipt import layout
 from terminal.till.counter import OtherBody
@@ -217,7 +216,7 @@ def test_an_outcome_that_the_disk_did_not_take_is_written_before_the_card_is_ser
         counter.till.sell(order(1), FISH)
     else:
         counter.till.top_up(order(1), 1_000, "cash")
-    with patch.object(Journal, "keep", side_effect=JournalFull("full")):
+    with patch.object(counter.journal, "keep", side_effect=JournalFull("full")):
         assert counter.put(mine).step is Step.UNCLEAR
     money = balance(mine)
     assert money == (8_450 if kind == "sale" else 11_000)
