@@ -133,7 +133,7 @@ def build(
         software=software(),
         sqlite=apsw.sqlite_lib_version(),
         alive=watchdog.Watchdog(manager, watched_s, lags).turn,
-        closed=lambda: standing.why() or (backlog.STOPPED[1] if desk.is_stopped() else ""),
+        closed=lambda: _closed(standing, desk),
         sighting=sighting_of(configuration.peripherals),
     )
     desk = Desk(journal, configuration, hot_list.value, clock.read())
@@ -323,6 +323,13 @@ def _worker(
         renew=renew,
         condition=condition,
     )
+
+
+def _closed(standing: identity.Standing, desk: Desk) -> str:
+    """Why the device must be closed, in words: by the backend's order, or because too much is unsent; "" when not."""
+    if why := standing.why():
+        return CLOSED[why][1]
+    return backlog.STOPPED[1] if desk.is_stopped() else ""
 
 
 def status(device: Device, worker: Worker | None) -> Status:

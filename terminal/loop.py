@@ -27,7 +27,6 @@ from terminal.desk import Desk
 from terminal.limits import MAILBOX_MAX, MEND_INTERVAL_S, PSAM_CHECK_INTERVAL_S, UNCLEAR_BEFORE_SIGNAL
 from terminal.mode import Cue, Mode, after
 from terminal.ports import Card, Clock, ContactlessReader, ContactSlot, Face, Medium, ReaderLost, Signal, Status
-from terminal.standing import CLOSED
 from terminal.tap import Outcome, Situation, Tap
 from terminal.whereabouts import Sighting, Whereabouts
 
@@ -302,7 +301,7 @@ class Device:
     def _heed_standing(self) -> None:
         """Close a terminal that the backend has taken out of service, and open it when it is back."""
         if why := self.plugs.closed():
-            self._trouble("standing", CLOSED[why][1])
+            self._trouble("standing", why)
         else:
             self.troubles.pop("standing", None)
 
