@@ -15,7 +15,7 @@ from terminal.till.deal import Deal, Step
 from tests.device.rig import Backend, books, configuration
 from tests.tills import order
 
-numbers = count(8_001)
+numbers = count(8_201)
 
 
 class Stand:
