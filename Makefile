@@ -22,7 +22,8 @@ demo-counter: setup ## a day at the library's desk, the market's till and the to
 	@.ci/pcscd run .venv/bin/smk demo-counter
 
 test: lint ## everything that must hold: lint, then the tests with coverage (10 minutes at most)
-	@.ci/pcscd run $(PYTHON) -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+	@$(PYTHON) -m pytest -m "not drill and not readers" -n 2 --dist loadfile --cov --cov-report=
+	@.ci/pcscd run $(PYTHON) -m pytest -m "readers and not drill" --cov --cov-append --cov-report=term
 
 drills: whole ## longer forms of the tests (20 minutes at most)
 	@.ci/pcscd run $(PYTHON) -m pytest -m drill

@@ -1,7 +1,7 @@
 """For every test: the Hypothesis profile (the same examples each time, no deadline), a bus, and a city's database.
 
-Two processes share the tests (make test), file by file; whoever needs the machine's one PC/SC service goes to the same
-process.
+Two processes share the tests (make test), file by file; those that need the machine's one PC/SC service bear the mark
+`readers` and run after them, in one process.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,10 @@ settings.load_profile("ci")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together, before the workers look for it."""
+    """Mark what uses the readers, before anybody selects by marks."""
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        uses_readers = "/device/" in file or "real_pcscd" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("readers" if uses_readers else file))
+        if "/device/" in item.nodeid or "real_pcscd" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.readers)
 
 
 @pytest.fixture
