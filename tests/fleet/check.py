@@ -6,7 +6,7 @@ import psycopg
 
 from tests.fleet.crew import Whole
 
-BAD = "99999999"
+BAD = "88888888"
 """A terminal whose disk has damaged a row; it is looked at apart."""
 
 
