@@ -60,6 +60,8 @@ def settle(clinic: "Clinic") -> None:
         for window in clinic.windows:
             clinic.clerks[window.name].take_corrections()
             clinic.clerks[window.name].change_shift()
+            if window.counter.ledger.on is not None:  # a journal that had failed said so only now: started anew
+                clinic.clerks[window.name].change_shift()
             send_all(window)
         clinic.backend.restart()
         made: dict[str, Made] = {}
