@@ -140,7 +140,7 @@ def test_the_disk_pulse_lags_while_its_write_hangs_and_not_while_it_fails(
     monkeypatch.setattr(DiskPulse, "_write", disk)
     pulse = DiskPulse(tmp_path, pause_s=0.01)
     file = tmp_path / "pulse"
-    assert eventually(lambda: file.exists() and int(file.read_bytes()) > 1) and file.stat().st_size == 16
+    assert eventually(lambda: file.exists() and int(file.read_bytes() or b"0") > 1) and file.stat().st_size == 16
     hangs.set()
     assert eventually(lambda: pulse.lag_s() > 0.1)
     fails.set()
