@@ -11,6 +11,8 @@ from tests.world.machine import Machine
 
 CARD_MS, PSAM_MS, POLL_MS = 9, 4, 3
 DEBIT = 0x54
+NORMAL = 0x61
+"""SW1 of normal processing with data waiting (ISO/IEC 7816-4, table 5): to fetch it is the only thing left to do."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,9 @@ class Fault:
     """What happens at the `frame`-th exchange with a chip (0: never).
 
     "before", "after": the card leaves before or after it ran the command. "garbled": it ran it, the answer is lost, the
-    card stays. "status": it answers `status` and does nothing. "lie": it does its work and answers `status`. For a PSAM
-    also "reset": it forgets its session first; "fills", "breaks": the disk is full, or fails, from then on.
+    card stays. "status": it answers `status` and does nothing. "lie": it does its work and answers `status`; so is a
+    "status" 61xx to a command without Le, since that is how a chip says that it has done it. For a PSAM also "reset":
+    it forgets its session first; "fills", "breaks": the disk is full, or fails, from then on.
     `instruction`: count only these, 0 for all.
     """
 
@@ -65,6 +68,8 @@ class Wire:
         if what == "before":
             self.gone = True
             raise LinkLost("torn")
+        if what == "status" and self.fault.status >> 8 == NORMAL and not _has_le(raw):
+            what = "lie"
         if what == "status":
             return self.fault.status.to_bytes(2, "big")
         if what == "reset":
@@ -91,6 +96,11 @@ class Wire:
             return ""
         self.happened = f"{self.fault.what} at {self._name} {instruction:02X}"
         return self.fault.what
+
+
+def _has_le(raw: bytes) -> bool:
+    """Whether a short command asks for data: header and Le, or a body and Le behind it."""
+    return len(raw) == 5 or (len(raw) > 5 and len(raw) == 6 + raw[4])
 
 
 class CardInField:
