@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.store import load_pack_files
-from sync.events import Held, LoanAsked
+from sync.events import Held, LoanAsked, Refund
 from tariffs.library import parse_lending
 from terminal.library import counter as library
 from terminal.library import fees
@@ -48,9 +48,9 @@ def test_the_purse_pays_and_the_library_is_told_by_its_own_system(till: Counter)
         mine = card(int(READER[4:]))
         fees.ask(till.till, order(1), FEE_FEN, "XZ01")
         assert till.put(mine).step is Step.DONE and balance(mine) == 10_000 - FEE_FEN
-        [result] = fees.tell(at, till.till)
+        [result] = fees.tell(at, fees.untold(at, till.till))
         assert result.outcome is Outcome.DONE and told(till) == [FEE_FEN]
-        assert fees.tell(at, till.till) == []
+        assert fees.untold(at, till.till) == []
         assert [paid for paid, _ in shelf.borrowers[READER].paid] == ["1.20"]
         at.client.close()
 
@@ -61,10 +61,11 @@ def test_the_power_may_go_between_the_debit_and_the_library(till: Counter) -> No
     till.put(mine)
     till.restart()
     assert fees.ask(till.till, order(1), FEE_FEN, "XZ01").step is Step.DONE
-    [result] = fees.tell(desk(till), till.till)
+    at = desk(till)
+    [result] = fees.tell(at, fees.untold(at, till.till))
     assert result.outcome is Outcome.QUEUED and told(till) == [FEE_FEN]
     till.restart()
-    assert fees.tell(desk(till), till.till) == [] and balance(mine) == 10_000 - FEE_FEN
+    assert fees.untold(desk(till), till.till) == [] and balance(mine) == 10_000 - FEE_FEN
     assert len([event for event in till.events() if isinstance(event, Held)]) == 1
 
 
@@ -73,7 +74,28 @@ def test_a_torn_fee_is_told_only_when_the_card_has_paid_it(till: Counter, execut
     at, mine = desk(till), card(1)
     fees.ask(till.till, order(1), FEE_FEN, "XZ01")
     assert till.put(mine, (4, executed)).step is Step.UNCLEAR
-    assert fees.tell(at, till.till) == []
+    assert fees.untold(at, till.till) == []
     assert till.put(mine).step is Step.DONE
-    assert len(fees.tell(at, till.till)) == 1 and told(till) == [FEE_FEN]
+    assert len(fees.tell(at, fees.untold(at, till.till))) == 1 and told(till) == [FEE_FEN]
     assert till.till.x().fees_fen == FEE_FEN
+
+
+def test_a_fee_that_was_given_up_in_doubt_is_owed_back_and_never_told_as_paid(till: Counter) -> None:
+    at, mine = desk(till), card(1)
+    fees.ask(till.till, order(1), FEE_FEN, "XZ01")
+    till.put(mine, (4, True))
+    assert till.till.give_up().step is Step.DOUBT
+    fees.ask(till.till, order(2), FEE_FEN, "XZ01")
+    assert till.put(mine).step is Step.DONE
+    standing = till.till.standing(order(1))
+    assert standing is not None and standing.step is Step.DONE
+    assert [deal.order for deal in fees.untold(at, till.till)] == [order(2)]
+    assert [event.amount for event in till.events() if isinstance(event, Refund)] == [FEE_FEN]
+
+
+def test_only_the_card_that_owes_the_fee_can_pay_it(till: Counter) -> None:
+    mine, other = card(int(READER[4:])), card(1)
+    fees.ask(till.till, order(1), FEE_FEN, "XZ01", READER)
+    asked = till.put(other)
+    assert (asked.step, asked.why) == (Step.ASKED, "other_card") and balance(other) == 10_000
+    assert till.put(mine).step is Step.DONE and balance(mine) == 10_000 - FEE_FEN

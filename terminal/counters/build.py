@@ -84,9 +84,7 @@ def checked(configuration: Configuration) -> Configuration:
 Bank = Callable[[Journal, Clock], Issuer]
 
 
-def build(
-    configuration: Configuration, openers: Openers, tray: Tray | None = None, bank: Bank | None = None
-) -> Built:
+def build(configuration: Configuration, openers: Openers, tray: Tray | None = None, bank: Bank | None = None) -> Built:
     """Build the counter and open its pages. With a `tray` it is a training: it has no way to any backend, and a `bank`
     of its own that grants loads.
 
@@ -143,9 +141,7 @@ def _worker(
     condition = partial(of_journal, configuration, journal, clock, "counter", box.software())
     alarm = box.alarms(journal, clock)
     heard = standing.heard
-    return Worker(
-        journal, link, lambda versions: None, alarm, on_standing=heard, renew=renew, condition=condition
-    )
+    return Worker(journal, link, lambda versions: None, alarm, on_standing=heard, renew=renew, condition=condition)
 
 
 def _place(
@@ -157,7 +153,7 @@ def _place(
     behind: Behind,
 ) -> Place:
     outside = Outside(configuration.peripherals)
-    place = configuration.market.stall or configuration.topup.place
+    place = configuration.market.stall or configuration.topup.place or configuration.library.branch
     desk = None
     if place:
         till = over(configuration, journal, clock, openers.reader, openers.psam, behind)

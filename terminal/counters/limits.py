@@ -9,6 +9,9 @@ TROUBLE_S = 1.0
 IDLE_S = 10.0
 """Between two rounds of the till's upkeep while nobody stands there: a day's end and old rows have time."""
 
+FOLLOWER_STOP_S = 15.0
+"""What follows a deal, the library's system that is told of a fee, may need its answer's time when the counter ends."""
+
 WAIT_S_MAX = 10.0
 """How long one question waits for a change: shorter than any proxy's or browser's patience."""
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from sync.errors import JournalError
+from terminal.counters.limits import FOLLOWER_STOP_S, IDLE_S
 from terminal.ports import Card
 from terminal.receipt import Receipt
 from terminal.till.counter import Till
@@ -44,6 +45,8 @@ class TillDesk:
         self._changed = threading.Condition()
         self._standing = Standing(1, till.ledger.running(), self._clerk())
         self._closed = False
+        self._hear: Callable[[], None] = lambda: None
+        self._follower: threading.Thread | None = None
 
     def use(self, work: Callable[[Till], T]) -> T:
         """Work at the till, alone; then everybody is told how it stands."""
@@ -80,11 +83,19 @@ class TillDesk:
                 log.error("the till's upkeep: %s", trouble)
             self._tell()
 
-    def told(self, nth: int, seconds: float) -> Standing:
-        """How it stands; waits up to `seconds` while that is still the `nth`."""
+    def told(self, nth: int, seconds: float | None) -> Standing:
+        """How it stands; waits up to `seconds`, None as long as it takes, while that is still the `nth`."""
         with self._changed:
             self._changed.wait_for(lambda: self._standing.nth != nth or self._closed, seconds)
             return self._standing
+
+    def follow(self, hear: Callable[[], None]) -> None:
+        """`hear` is called now and after each change, in a thread of its own, until `close`, and again a while after a
+        disk that failed. A later one takes the place of an earlier."""
+        self._hear = hear
+        if self._follower is None:
+            self._follower = threading.Thread(target=self._followed, name="till-follower", daemon=True)
+            self._follower.start()
 
     def slip(self, deal: Deal) -> Receipt:
         """The receipt of a deal that has ended."""
@@ -112,8 +123,22 @@ class TillDesk:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        if self._follower is not None:
+            self._follower.join(FOLLOWER_STOP_S)
         with self._lock:
             self._till.parts.chips.close()
+
+    def _followed(self) -> None:
+        nth = 0
+        while not self._closed:
+            nth = self.told(nth, None).nth
+            try:
+                self._hear()
+            except JournalError as trouble:
+                log.error("what follows the till's deals waits for the disk: %s", trouble)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, IDLE_S)
+                nth = 0
 
     def _tell(self, deal: Deal | None = None, trouble: str = "") -> None:
         """After each act: the deal that waits, else the one that ended last."""

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from apdu.errors import ApduError
 from apdu.profile import Profile
 from apdu.purse.debit import balance
 from apdu.purse.read import select
-from apdu.script import Slot, run
+from apdu.script import Slot, Wire, run
 from terminal.counters.limits import IDLE_S, TROUBLE_S, VISITS_KEPT
 from terminal.counters.tilldesk import TillDesk
 from terminal.ports import Card, ContactlessReader, Medium, ReaderLost
@@ -142,13 +142,22 @@ class Visits:
         try:
             wires = {Slot.CARD: card.wire}
             purse = run(select(self._profiles), wires, _hold_nothing)
-            fen = run(balance(), wires, _hold_nothing) if purse is not None and self._till is not None else None
         except ApduError as trouble:
             log.info("a card could not be read: %s", trouble)
             return nobody
         if purse is None or not purse.number:
             return nobody
+        fen = self._balance(wires) if self._till is not None else None
         return Seen(0, self.known(Person(purse.number, purse.profile.name)), purse.number[-4:], fen)
+
+    @staticmethod
+    def _balance(wires: Mapping[Slot, Wire]) -> int | None:
+        """What the purse holds; None: it does not tell, and names its holder all the same."""
+        try:
+            return run(balance(), wires, _hold_nothing)
+        except ApduError as trouble:
+            log.info("a card does not tell its balance: %s", trouble)
+            return None
 
     def _until_gone(self, card: Card) -> None:
         """Wait until the card goes; a deal that waits is done with it meanwhile, one at most in a visit."""

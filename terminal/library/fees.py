@@ -1,8 +1,10 @@
 """A library's fee paid from the purse: the till takes the money, then the library's system is told, once."""
 
+from collections.abc import Sequence
+
 import apsw
 
-from sync.events import LoanAsked
+from sync.events import LoanAsked, Refund
 from sync.recall import decoded
 from terminal.library.counter import Counter
 from terminal.library.results import Result
@@ -13,23 +15,41 @@ BY_PURSE = "02"
 """SIP2's payment type of a card (docs/library.md)."""
 
 
-def ask(till: Till, order: str, fen: int, clerk: str) -> Deal:
-    """Ask for the fee at the till; a desk without a shift opens one in the branch's name. Raises Refused."""
+def ask(till: Till, order: str, fen: int, clerk: str, payer: str = "") -> Deal:
+    """Ask for the fee at the till; a desk without a shift opens one in the clerk's or branch's name. Raises Refused.
+
+    `payer`: the card that owes it, "" for whichever is put down.
+    """
     if till.ledger.shift is None:
         till.open_shift(clerk)
-    return till.sell(order, [("图书馆费用 library fee", fen)], what="fee")
+    return till.sell(order, [("图书馆费用 library fee", fen)], what="fee", payer=payer)
 
 
-def tell(counter: Counter, till: Till) -> list[Result]:
-    """Tell the library's system of each fee that was paid here and that it has not been told of, also when the power
-    went in between. Waits in the queue while that is away."""
+def forget(till: Till) -> None:
+    """Give a fee up that waited for its card when the process ended: whose card is forgotten, nothing was taken."""
+    running = till.ledger.running()
+    if running is not None and running.what == "fee" and running.step is Step.ASKED:
+        till.give_up()
+
+
+def untold(counter: Counter, till: Till) -> list[Deal]:
+    """Each fee that was paid here and that the library's system has not been told of, also when the power went in
+    between. What was given up in doubt is owed back to the card, and so was not paid."""
     paid = [deal for deal in till.ledger.deals.values() if deal.what == "fee" and deal.step is Step.DONE]
     if not paid:
         return []
     told = _told(counter, min(deal.held for deal in paid))
-    return [
-        counter.fee(deal.card, deal.amount_fen, BY_PURSE, str(deal.held)) for deal in paid if str(deal.held) not in told
-    ]
+    return [deal for deal in paid if str(deal.held) not in told and not _is_owed_back(till, deal)]
+
+
+def tell(counter: Counter, deals: Sequence[Deal]) -> list[Result]:
+    """Tell the library's system of those; waits in the queue while that is away. `Counter.found` knows each by the
+    deal's order."""
+    return [counter.fee(deal.card, deal.amount_fen, BY_PURSE, str(deal.held), deal.order) for deal in deals]
+
+
+def _is_owed_back(till: Till, deal: Deal) -> bool:
+    return any(isinstance(row.event, Refund) and row.event.why == "left" for row in till.journal.outcomes_of(deal.held))
 
 
 def _told(counter: Counter, since: int) -> set[str]:

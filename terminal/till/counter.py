@@ -94,8 +94,12 @@ class Till:
         items: list[tuple[str, int]],
         source: Literal["keyed", "pos"] = "keyed",
         what: Literal["sale", "fee"] = "sale",
+        payer: str = "",
     ) -> Deal:
-        """Ask for a sum: name and fen of each item. Durable when this returns; no card was seen. Raises Refused."""
+        """Ask for a sum: name and fen of each item. Durable when this returns; no card was seen. Raises Refused.
+
+        `payer`: the card (20 digits) that is to pay it, "" for any; a restart forgets it.
+        """
         self._check_items(items)
         total = sum(fen for _, fen in items)
         wanted = Deal(order, what, total, tuple(items), source)
@@ -115,7 +119,7 @@ class Till:
         on = self._shift()
         lines = [Item(name, fen) for name, fen in items]
         self._keep(SaleAsked(order, what, lines, total, on.clerk, on.shift, source))
-        return self.ledger.deals[order]
+        return self.ledger.note(order, payer=payer)
 
     def top_up(self, order: str, amount_fen: int, source: Source, refund: str = "") -> Deal:
         """Ask for a load. Nothing is durable before the card is there. Raises Refused: limits, or offline."""
@@ -246,9 +250,12 @@ class Till:
             self.parts.chips.open_psam()
         except PsamError as wrong:
             return Outcome(Reason.OUT_OF_SERVICE), str(wrong)
-        due = Due(deal.amount_fen, str(deal.asked), deal.held if deal.step is Step.UNCLEAR else 0, deal.card)
+        held, card_of = (deal.held, deal.card) if deal.step is Step.UNCLEAR else (0, deal.payer)
+        due = Due(deal.amount_fen, str(deal.asked), held, card_of)
         visit = Purchase(self.parts.desk, self._situation(card), due, self._left_fen)
-        return visit.serve(), ""
+        outcome = visit.serve()
+        is_others = outcome.reason is Reason.PRESENT_SAME_CARD and not held
+        return outcome, "other_card" if is_others else ""
 
     def _load(self, deal: Deal, card: Card) -> tuple[Outcome, str]:
         issuer, why = self.parts.issuer, ""

@@ -65,7 +65,8 @@ class Deal(Struct, frozen=True):
 
     `order` 20 hex digits; `items` name and fen of each line (a load has none); `source` of a load's money, or "keyed"
     or "pos"; `refund` the refund that a load pays. `asked` and `held`: rows of the journal, 0 for none; `card` 20
-    digits once one was debited or loaded. `reason` and `why` tell the last visit; amounts in fen.
+    digits once one was debited or loaded; `payer` the only card that may pay, "" for any, known to this process alone.
+    `reason` and `why` tell the last visit; amounts in fen.
     """
 
     order: str
@@ -78,6 +79,7 @@ class Deal(Struct, frozen=True):
     asked: int = 0
     held: int = 0
     card: str = ""
+    payer: str = ""
     balance_fen: int | None = None
     at: str = ""
     clerk: str = ""

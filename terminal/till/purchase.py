@@ -18,7 +18,8 @@ NO_RIDE = LastRide("", 0, "", datetime.min, datetime.min, 0, 0, 0, "")
 class Due(Struct, frozen=True):
     """What a card is to pay. `product` names the SALE_ASKED row.
 
-    `held`: the row of an earlier debit for this very sale whose outcome was not known, 0 for none; `card`: its card.
+    `held`: the row of an earlier debit for this very sale whose outcome was not known, 0 for none. `card`: the only one
+    that may pay, "" for any; with `held` the card of that debit.
     """
 
     amount_fen: int
@@ -44,9 +45,9 @@ class Purchase(Visit):
     def _served_by(self, met: Met) -> Outcome:
         due = self.due
         self._settle_loads(met.purse)
+        if due.card and due.card != self.card:
+            return Outcome(Reason.PRESENT_SAME_CARD, card=self.card)
         if due.held:
-            if due.card != self.card:
-                return Outcome(Reason.PRESENT_SAME_CARD, card=self.card)
             kind = self.kinds.get(due.held, "GREY")
             if kind == "DONE":
                 row = next(row for seq, row in met.memory.open if seq == due.held)

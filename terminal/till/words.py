@@ -10,6 +10,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "no_deal": ("没有等待刷卡的交易", "no deal waits for a card"),
     "deal_runs": ("上一笔还在等待刷卡：请完成或放弃", "a deal still waits for its card: finish it or give it up"),
     "no_card": ("没有等到卡", "no card came"),
+    "other_card": ("这不是欠费读者的卡：未扣款", "not the card of the reader who owes it: nothing was taken"),
     "no_number": ("没有读到卡号", "the card shows no number"),
     "bad_order": ("订单号须为 20 位十六进制小写", "an order is 20 lower-case hex digits"),
     "other_body": ("同一订单号已用于另一笔交易", "this order is another deal's"),

@@ -10,12 +10,13 @@ from tariffs.linestops import LineStops
 from tariffs.stops import Place, Stop
 from terminal.faces.web import openapi
 from terminal.faces.web.page import Role
+from terminal.training.build import start
 from tests.bus import Bus, card, driver
 from tests.web.browser import Browser, browser
-from tests.web.served import NAMES, PASSWORDS, Served
+from tests.web.served import NAMES, PASSWORDS, PATIENCE, Served
 
 DOCS = Path(__file__).parents[2] / "docs"
-API = DOCS / "api.json"
+API, COUNTER_API = DOCS / "api.json", DOCS / "api-counter.json"
 
 STOPS = {
     f"S{nth}": Stop(f"S{nth}", f"示例站{nth}", Place(30_740_000 + nth * nth * 500, 120_740_000 + nth * 6_000))
@@ -24,10 +25,16 @@ STOPS = {
 """A line that does not exist: the shipped pack has no stops."""
 
 
-def write_api(served: Served) -> None:
-    """docs/api.json as this device serves it."""
+def write_api(served: Served, folder: Path) -> None:
+    """docs/api.json as a validator serves it, docs/api-counter.json as a counter with every desk does."""
     assert served.face.site is not None
     API.write_bytes(openapi.text(served.face.site.pages))
+    counter = start(folder, 0)
+    try:
+        assert counter.built.face.ready.wait(PATIENCE) and counter.built.face.site is not None
+        COUNTER_API.write_bytes(openapi.text(counter.built.face.site.pages))
+    finally:
+        counter.close()
 
 
 def a_day(served: Served) -> None:
@@ -50,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, browser() as page:
         served = Served(Bus(Path(folder) / "bus"))
         try:
-            write_api(served)
+            write_api(served, Path(folder) / "training")
             a_day(served)
             for name, prepare in SHOTS.items():
                 prepare(page, served)

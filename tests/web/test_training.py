@@ -7,7 +7,7 @@ from selenium.webdriver.common.keys import Keys
 
 from config.errors import ConfigError
 from sync.chain import TRAINING, Identity
-from sync.events import ClerkAct, LoanAsked
+from sync.events import ClerkAct, Done, Held, LoanAsked
 from terminal import identity
 from terminal.training.build import Training, start
 from tests.web.browser import Browser
@@ -16,6 +16,7 @@ from tests.web.trained import CLERK, chromium, client, events, keys, opened, tra
 
 __all__ = ["chromium", "client", "training"]
 
+DOCS = Path(__file__).parents[2] / "docs"
 F3, F6, F7 = Keys.F3, Keys.F6, Keys.F7  # return, slip, contact chip
 
 
@@ -107,6 +108,11 @@ def test_without_the_library_system_acts_are_kept_and_told_later(client: Client,
     assert client.act("library_replay", {}).json["left"] == 1
 
 
+def test_the_counters_description_in_docs_is_the_one_that_is_served(client: Client) -> None:
+    made = client.get("/api/openapi.json").raw
+    assert (DOCS / "api-counter.json").read_bytes() == made, "python -m tests.web.shots writes it anew"
+
+
 def test_no_answer_of_the_desk_bears_a_card_number_or_a_name(client: Client, training: Training) -> None:
     training.tray.put_down("wang")
     visit = client.get("/api/card?nth=1").json["visit"]
@@ -133,3 +139,72 @@ def test_a_training_refuses_a_live_directory_and_a_device_a_trainings(tmp_path: 
         identity.known_or_first(ours, "00000301", "")
     with pytest.raises(ConfigError, match="trainings"):
         identity.known_or_first(ours, TRAINING, "")
+
+
+def test_a_fee_is_paid_from_the_purse_by_keyboard_and_card_and_told_to_the_library(
+    desk: Browser, training: Training
+) -> None:
+    desk.press("[data-card=li] button")
+    desk.says("#reader", "欠费 ￥1.50")
+    keys(desk, Keys.F10)
+    desk.says("#deal h1", "✓ 交易成功")
+    desk.says("#results li:first-child", "✓ 费 完成")
+    desk.says("#slip", "10.50")
+    desk.until(lambda: "欠费" not in desk.text("#reader"))
+    assert [paid for paid, _ in training.library.shelf.borrowers["31400000000012345679"].paid] == ["1.50"]
+    [told] = events(training, LoanAsked)
+    assert isinstance(told, LoanAsked) and (told.act, told.fee_fen) == ("fee", 150)
+
+
+def test_another_readers_card_does_not_pay_the_fee_and_a_fee_can_be_given_up(desk: Browser, training: Training) -> None:
+    keys(desk, "31400000000012345679\n")
+    desk.says("#reader", "欠费 ￥1.50")
+    keys(desk, Keys.F10)
+    desk.says("#deal h1", "▭ 请放卡")
+    desk.press("[data-card=wang] button")
+    desk.says("#deal", "不是欠费读者的卡")
+    keys(desk, Keys.F10)
+    desk.says("#deal h1", "✗ 已取消")
+    assert not events(training, Held) and not events(training, LoanAsked)
+
+
+def paid(client: Client, order: str) -> dict[str, object]:
+    """What became of a fee, once the library system was told."""
+    while (found := client.get(f"/api/library_fee_told?order={order}").json["done"]) is None:
+        pass
+    return dict(found)
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_a_fee_whose_card_is_pulled_away_is_taken_and_told_once(
+    client: Client, training: Training, executed: bool
+) -> None:
+    training.tray.put_down("li")
+    visit = client.get("/api/card?nth=1").json["visit"]
+    training.tray.pull_at_debit(executed)
+    body = {"visit": visit, "fen": 150}
+    asked, again = (client.act("library_pay", body, "o" * 16) for _ in range(2))
+    assert (asked.status, asked.raw) == (200, again.raw)
+    while client.get("/api/till").json["deal"]["step"] == "asked":
+        pass
+    training.tray.put_down("li")
+    assert paid(client, asked.json["order"])["outcome"] == "done"
+    assert len(events(training, LoanAsked)) == len(events(training, Done)) == 1
+    assert training.library.shelf.borrowers["31400000000012345679"].owes == ""
+    assert client.act("library_pay", {"visit": visit, "fen": 160}, "o" * 16).status == 409
+
+
+def test_a_fee_paid_without_the_library_system_is_kept_and_told_later(client: Client, training: Training) -> None:
+    training.library.__exit__()
+    training.tray.put_down("li")
+    visit = client.get("/api/card?nth=1").json["visit"]
+    order = client.act("library_pay", {"visit": visit, "fen": 150}).json["order"]
+    assert paid(client, order)["outcome"] == "queued"
+    [open_act] = client.get("/api/library_open").json["acts"]
+    assert (open_act["act"], open_act["card"]) == ("fee", "…5679")
+
+
+def test_a_chips_number_that_is_on_no_purse_pays_no_fee(client: Client, training: Training) -> None:
+    training.tray.insert("li")
+    visit = client.act("library_contact", {}).json["visit"]
+    assert client.act("library_pay", {"visit": visit, "fen": 150}).json["problem"] == "no_purse"

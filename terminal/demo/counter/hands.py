@@ -62,6 +62,10 @@ class Hands:
         """Scan a book to be taken back."""
         self.act("library_return", {"item": item})
 
+    def pay_fee(self, fen: int) -> None:
+        """Key a fee that the card which lies there is to pay."""
+        self.act("library_pay", {"visit": self.visit(), "fen": fen})
+
     def sell(self, items: list[tuple[str, int]]) -> None:
         """Key a sale."""
         self.act("market_sell", {"items": [{"name": name, "fen": fen} for name, fen in items]})
@@ -139,6 +143,11 @@ class PageHands(Hands):
         """F3, the barcode."""
         self._type(_KEYS["F3"], item + "\n")
         self._says("#results li:first-child", item)
+
+    def pay_fee(self, fen: int) -> None:
+        """F9, the amount, F10."""
+        self._type(_KEYS["F9"], f"{fen // 100}.{fen % 100:02}", _KEYS["F10"])
+        self._wait(lambda: self._order())
 
     def sell(self, items: list[tuple[str, int]]) -> None:
         """The items, F2."""

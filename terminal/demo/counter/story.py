@@ -44,9 +44,15 @@ def library(stage: Stage, hands: Hands) -> Iterator[Line]:
     hands.lend("B0006")
     waiting = hands.get("library_open")["standing"]["waiting"]
     yield Line("  图书馆系统不可达，按本地规则借出 · the library's system is away: lent by local rules", waiting == 1)
+    hands.pay_fee(150)
+    paid = hands.deal("done")
+    told = hands.get(f"library_fee_told?order={paid['order']}")["done"]
+    yield Line("  欠费 1.50 从电子钱包，稍后报给图书馆 · a fee from the purse, told later", told["outcome"] == "queued")
     stage.reopen_library()
     came = hands.act("library_replay")
-    yield Line(f"  补传 · told afterwards: {came}", (came["done"], came["stuck"], came["left"]) == (1, 0, 0))
+    yield Line(f"  补传 · told afterwards: {came}", (came["done"], came["stuck"], came["left"]) == (2, 0, 0))
+    fees = stage.library.shelf.borrowers[stage.cards["li"].number20].paid
+    yield Line("  图书馆系统收到一次 · the library's system has it once", [yuan for yuan, _ in fees] == ["1.50"])
     stage.lift()
 
 

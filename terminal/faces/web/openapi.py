@@ -9,7 +9,7 @@ from terminal.faces.web.acting import Told
 from terminal.faces.web.answers import Problem
 from terminal.faces.web.limits import OPERATION_CHARS_MAX, OPERATION_CHARS_MIN
 from terminal.faces.web.login import LoggedIn, LogIn
-from terminal.faces.web.page import Ask, Page
+from terminal.faces.web.page import Page
 from terminal.faces.web.state import State
 
 REFERENCE = "#/components/schemas/{name}"
@@ -45,7 +45,7 @@ def description(pages: Sequence[Page]) -> dict[str, Any]:
         "/api/log_in": _post("log in at a page", "登录", shape[repr(LogIn)], shape[repr(LoggedIn)], named=False),
     }
     for ask in asks:
-        query = _query(ask, components)
+        query = _query(components[shape[repr(ask.query)]["$ref"].rpartition("/")[2]])
         paths[f"/api/{ask.name}"] = _get(ask.en, ask.zh, shape[repr(ask.answer)], query, ask.open)
     for act in acts:
         paths[f"/api/{act.name}"] = _post(act.en, act.zh, shape[repr(act.body)], shape[repr(act.answer)])
@@ -100,9 +100,8 @@ def _path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _query(ask: Ask, components: dict[str, Any]) -> list[dict[str, Any]]:
-    """The query struct's members, one parameter each."""
-    described = components[ask.query.__name__]
+def _query(described: dict[str, Any]) -> list[dict[str, Any]]:
+    """The query struct's members, one parameter each; `described` is its schema."""
     required = described.get("required", ())
     return [
         {"name": name, "in": "query", "required": name in required, "schema": schema}

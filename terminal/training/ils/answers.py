@@ -107,7 +107,15 @@ def _fee(shelf: Shelf, fixed: str, asked: dict[str, str]) -> str:
     borrower = shelf.borrowers.get(asked["AA"])
     if borrower is not None:
         borrower.paid.append((asked["BV"], asked.get("BK", "")))
+        left = fen(borrower.owes) - fen(asked["BV"])
+        borrower.owes = f"{left // 100}.{left % 100:02}" if left > 0 else ""
     return f"38{'N' if borrower is None else 'Y'}{DATE}AOJXLIB|AA{asked['AA']}|"
+
+
+def fen(yuan: str) -> int:
+    """Fen of yuan as text, 0 of none."""
+    whole, _, parts = yuan.partition(".")
+    return int(whole or 0) * 100 + int(parts.ljust(2, "0"))
 
 
 def _end(shelf: Shelf, fixed: str, asked: dict[str, str]) -> str:

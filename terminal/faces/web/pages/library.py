@@ -1,8 +1,8 @@
 """The library's desk: the reader by card, lending, returning, renewing, fees, what is at home, the exceptions."""
 
+import logging
 import threading
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Annotated, Any
 
 import msgspec
@@ -11,11 +11,14 @@ from apdu.errors import ApduError
 from apdu.social.masked import masked_name
 from sync.vault import BadVault, Unsealable
 from terminal.chipcard import NotServed
+from terminal.counters.limits import WAIT_S_MAX
 from terminal.counters.place import Place
 from terminal.counters.visits import Person
+from terminal.faces.table import load_signals
 from terminal.faces.web.page import COUNTER, Act, Ask, House, Nothing, Page, Refused, Who
 from terminal.faces.web.pages.card import Token, Visit, person
-from terminal.library import build
+from terminal.faces.web.pages.till import Shown, order, recovered, shown, used
+from terminal.library import build, fees
 from terminal.library.card import contact_number
 from terminal.library.counter import BadItem, Counter
 from terminal.library.desk import slip_of
@@ -29,6 +32,8 @@ from terminal.receipt import layout
 Item = Annotated[str, msgspec.Meta(min_length=1, max_length=ITEM_CHARS_MAX)]
 FEE_FEN_MAX = 1_000_000
 COLUMNS = 40
+PURSE_DIGITS = 20
+log = logging.getLogger(__name__)
 
 
 class Whose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,7 +56,7 @@ class OfItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A fee that was paid in cash, in fen."""
+    """A fee in fen: paid in cash, or to be paid from the purse."""
 
     visit: Token
     fen: Annotated[int, msgspec.Meta(ge=1, le=FEE_FEN_MAX)]
@@ -95,6 +100,18 @@ class Done(msgspec.Struct, frozen=True):
     seq: int
 
 
+class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The order of a fee that a purse has paid."""
+
+    order: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{20}\Z")]
+
+
+class FeeTold(msgspec.Struct, frozen=True):
+    """What the library system made of it. `done` null: it was not told yet; ask again."""
+
+    done: Done | None
+
+
 class Slip(msgspec.Struct, frozen=True):
     """What was done for a reader, as the slip has it. `printed`: the printer took it."""
 
@@ -125,6 +142,7 @@ def page(house: House) -> Page | None:
         COUNTER,
         asks=(
             Ask("library_reader", "读者", "A reader: what is at home, owed", Whose, Reader, desk.reader, COUNTER),
+            Ask("library_fee_told", "缴费已报否", "What came of a fee", Paid, FeeTold, desk.fee_told, COUNTER),
             Ask("library_open", "待传与例外", "What waits, and exceptions", Nothing, Any, desk.open, COUNTER),
         ),
         acts=(
@@ -133,16 +151,12 @@ def page(house: House) -> Page | None:
             desk.act("renew", "续", "Renew", OfReader),
             desk.act("return", "还", "Take back", OfItem),
             desk.act("fee", "收费", "Take a fee", Fee),
+            *desk.paying(),
             Act("library_slip", "凭条", "End of the reader: the slip", Nothing, Slip, desk.slip, COUNTER),
             Act("library_replay", "补传", "Tell the library system", Nothing, Replayed, desk.replay, COUNTER),
             Act("library_settle", "了结", "An exception was seen to by hand", Row, Nothing, desk.settle, COUNTER),
         ),
     )
-
-
-def operation(name: str) -> str:
-    """The page's name of an act as the journal has it."""
-    return sha256(name.encode()).hexdigest()[:20]
 
 
 class _Desk:
@@ -152,6 +166,11 @@ class _Desk:
         self._house, self._place, self._counter = house, place, counter
         self._lock = threading.Lock()
         self._done: dict[str, list[Result]] = {}
+        self._told_fees = threading.Condition()
+        self._till = place.till
+        if self._till is not None:
+            self._till.use(fees.forget)
+            self._till.follow(self._tell_fees)
 
     def reader(self, _who: Who | None, query: Whose) -> Reader:
         """Who stands there and what is open."""
@@ -187,23 +206,65 @@ class _Desk:
 
     def _lend(self, who: Who, name: str, body: OfReader) -> Done:
         card, family = person(self._place, body.visit)
-        return self._told(who, lambda: self._counter.lend(card, family, body.item, operation(name)))
+        return self._told(who, lambda: self._counter.lend(card, family, body.item, order(name)))
 
     def _renew(self, who: Who, name: str, body: OfReader) -> Done:
         card, _ = person(self._place, body.visit)
-        return self._told(who, lambda: self._counter.renew(card, body.item, operation(name)))
+        return self._told(who, lambda: self._counter.renew(card, body.item, order(name)))
 
     def _return(self, who: Who, name: str, body: OfItem) -> Done:
-        return self._told(who, lambda: self._counter.give_back(body.item, operation(name)))
+        return self._told(who, lambda: self._counter.give_back(body.item, order(name)))
 
     def _fee(self, who: Who, name: str, body: Fee) -> Done:
         card, _ = person(self._place, body.visit)
-        return self._told(who, lambda: self._counter.fee(card, body.fen, "00", operation(name)))
+        return self._told(who, lambda: self._counter.fee(card, body.fen, "00", order(name)))
+
+    # a fee from the purse: asked for here, paid by the card on the reader, told to the library system by the follower
+
+    def paying(self) -> tuple[Act, ...]:
+        """The act that takes a fee from the purse, where there is a till."""
+        till = self._till
+        if till is None:
+            return ()
+        signals = load_signals()
+
+        def pay(who: Who, name: str, body: Fee) -> Shown:
+            card, _ = person(self._place, body.visit)
+            if len(card) != PURSE_DIGITS:
+                raise Refused("no_purse", "请把市民卡放到读卡器上", "put the card on the contactless reader")
+            deal = used(till, lambda at: fees.ask(at, order(name), body.fen, who.name, card))
+            self._place.outside.show(deal)
+            return shown(till, signals, deal)
+
+        zh, en = "从电子钱包收费", "Take a fee from the purse"
+        return (Act("library_pay", zh, en, Fee, Shown, pay, COUNTER, lambda name: recovered(till, name)),)
+
+    def fee_told(self, _who: Who | None, query: Paid) -> FeeTold:
+        """What came of telling; waits for it, 10 seconds at most."""
+
+        def found() -> Done | None:
+            with self._lock:
+                result = _known(lambda: self._counter.found(query.order))
+            return _shown(result) if result is not None else None
+
+        with self._told_fees:
+            return FeeTold(self._told_fees.wait_for(found, WAIT_S_MAX))
+
+    def _tell_fees(self) -> None:
+        """After each change of the till, in its follower's thread. Raises JournalError."""
+        assert self._till is not None
+        try:
+            with self._lock:
+                fees.tell(self._counter, self._till.use(lambda till: fees.untold(self._counter, till)))
+        except (BadItem, Unsealable, BadVault) as wrong:
+            log.error("a fee that was paid cannot be told to the library system: %s", wrong)
+        with self._told_fees:
+            self._told_fees.notify_all()
 
     def recover(self, name: str) -> Done | None:
         """What became of an act that a power cut interrupted."""
         with self._lock:
-            found = self._counter.found(operation(name))
+            found = self._counter.found(order(name))
         return _shown(found) if found is not None else None
 
     def slip(self, who: Who, _operation: str, _body: Nothing) -> Slip:

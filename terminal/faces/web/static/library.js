@@ -1,12 +1,13 @@
 import { act, ask, fen, leftBehind, node, said, say, sound, start } from "/static/web.js";
 import { inTurn, keys, shaped, slip, watchCard } from "/static/counter.js";
+import { drawDeal, running, watchTill } from "/static/till.js";
 
 const part = (id) => document.getElementById(id);
 const scan = document.querySelector("#scan input"), results = part("results");
 const COLOURS = { done: ["good", "-", "green"], queued: ["queued", "-.", "yellow"], refused: ["bad", "...", "red"],
   unclear: ["bad", "--.", "red"] };
 const ACTS = { lend: ["借", "lend"], return: ["还", "return"], renew: ["续", "renew"], fee: ["费", "fee"] };
-let mode = "lend", visit = sessionStorage.getItem("visit") || "";
+let mode = "lend", visit = sessionStorage.getItem("visit") || "", owed = null, deal = null;
 
 function choose(wanted) {
   mode = wanted;
@@ -30,7 +31,10 @@ async function show(token) {
     empty();
     return said(found.body, false);
   }
-  const reader = found.body, open = reader.known && !reader.blocked.length;
+  const reader = found.body, money = document.querySelector("#fee input");
+  owed = fen(reader.fee);
+  money.placeholder = owed ? reader.fee : "";
+  const open = reader.known && !reader.blocked.length;
   const state = !reader.known ? ["✗", "未登记的读者，可现场办理", "not a reader yet: offer to enrol"]
     : open ? ["✓", "可借", "may borrow"] : ["✗", "停借", "may not borrow"];
   part("reader").replaceChildren(
@@ -86,6 +90,7 @@ async function end() {
   sessionStorage.removeItem("visit");
   results.replaceChildren();
   empty();
+  drawDeal(null);
   part("slip").replaceChildren(slip(answer.body.lines));
   said(answer.body.printed ? { zh: "凭条已送打印", en: "the slip goes to the printer" }
     : { zh: "没有打印机，凭条见屏幕", en: "no printer: the slip is on the screen" });
@@ -110,12 +115,55 @@ part("scan").addEventListener("submit", (event) => {
 part("fee").addEventListener("submit", (event) => {
   event.preventDefault();
   const field = event.target.elements.yuan, sum = fen(field.value);
-  if (!visit) return said({ zh: "请先放卡或扫描卡号", en: "the reader's card first" }, false);
-  if (!sum) return said({ zh: "金额有误", en: "not an amount" }, false);
+  if (feeIsGood(sum)) {
+    field.value = "";
+    scan.focus();
+    doIt("fee", { visit, fen: sum });
+  }
+});
+
+function feeIsGood(sum) {
+  if (visit && sum) return true;
+  said(visit ? { zh: "金额有误", en: "not an amount" } : { zh: "请先放卡或扫描卡号", en: "the reader's card first" }, false);
+  return false;
+}
+
+// F10: from the purse, the sum that was keyed or else all that is owed; while a fee waits for its card, F10 gives it up.
+async function purse() {
+  if (running(deal)) return inTurn("till_leave", {});
+  const field = part("fee").elements.yuan, sum = field.value.trim() ? fen(field.value) : owed;
+  if (!feeIsGood(sum)) return;
   field.value = "";
   scan.focus();
-  doIt("fee", { visit, fen: sum });
-});
+  const answer = await inTurn("library_pay", { visit, fen: sum });
+  if (answer.ok) watchFee(answer.body.order);
+}
+
+// Looks at the till for as long as a fee waits for its card: the one of that order, or whichever waits.
+async function watchFee(order = "") {
+  await watchTill((stand) => {
+    const fee = stand.deal && stand.deal.what === "fee" ? stand.deal : null;
+    if (running(fee)) order = fee.order;
+    deal = fee && fee.order === order ? fee : null;
+    if (deal) drawDeal(deal);
+    return running(deal);
+  });
+  if (deal && deal.step === "done") paid(deal);
+}
+
+// A fee that a purse has paid while this page was open: what the library's system made of it.
+async function paid({ order }) {
+  for (;;) {
+    const found = await ask("library_fee_told", { order });
+    if (!found.ok) return;
+    if (!found.body.done) continue;
+    told(found.body.done);
+    if (found.body.done.outcome === "refused") said({ zh: "图书馆系统不收此款：请记退款，凭条号见小票",
+      en: "the library system does not take it: note a refund by the receipt's number" }, false);
+    await Promise.all([visit ? show(visit) : null, open()]);
+    return;
+  }
+}
 
 for (const name of ["lend", "return", "renew"]) part(name).addEventListener("click", () => choose(name));
 part("end").addEventListener("click", end);
@@ -132,7 +180,8 @@ part("replay").addEventListener("click", async () => {
 start();
 choose("lend");
 keys({ F2: () => choose("lend"), F3: () => choose("return"), F4: () => choose("renew"), F6: end,
-  F7: () => identified("library_contact", {}), F9: () => part("fee").elements.yuan.focus() }, scan);
+  F7: () => identified("library_contact", {}), F9: () => part("fee").elements.yuan.focus(), F10: purse }, scan);
+part("purse").addEventListener("click", purse);
 const left = await leftBehind();
 if (left && left.state === "done" && left.name.startsWith("library_") && left.answer.outcome) told(left.answer);
 if (visit) await show(visit);
@@ -141,3 +190,4 @@ watchCard((seen) => {
   if (seen.visit) show(seen.visit);
   else if (seen.zh) said(seen, false);
 });
+watchFee();

@@ -10,7 +10,7 @@ let last = "", before = "";
 export const running = (deal) => deal !== null && (deal.step === "asked" || deal.step === "unclear");
 export const lines = (answer) => answer.ok && part("slip").replaceChildren(slip(answer.body.lines));
 
-function drawDeal(deal) {
+export function drawDeal(deal) {
   const place = part("deal");
   if (!deal) return place.replaceChildren();
   const money = [["金额", "amount", deal.amount_fen], ["余额", "balance", deal.balance_fen]].filter(([, , sum]) => sum !== null);
@@ -53,16 +53,24 @@ export async function startTill(home, table, onStand) {
     home.focus();
   });
   await leftBehind();
+  await watchTill((stand) => {
+    drawShift(stand);
+    drawDeal(stand.deal);
+    onStand(stand);
+  });
+}
+
+// Tells of each change of the till, for as long as the page is open or until `onStand` says false.
+export async function watchTill(onStand) {
   for (let nth = 0; ;) {
     try {
       const found = await ask("till", { nth });
       if (found.ok && found.body.nth !== nth) {
         ({ nth } = found.body);
-        drawShift(found.body);
-        drawDeal(found.body.deal);
+        const more = onStand(found.body);
         before = "heard";
         if (found.body.trouble) said({ zh: found.body.trouble, en: found.body.trouble }, false);
-        onStand(found.body);
+        if (more === false) return;
       } else if (!found.ok) await new Promise((go) => setTimeout(go, 2000));
     } catch {
       await new Promise((go) => setTimeout(go, 1000));
