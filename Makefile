@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them. Set-up runs first where a command needs it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup whole demo demo-hospital demo-counter test drills world city fleet bench fuzz kills lint clean
+.PHONY: help setup whole demo demo-hospital demo-counter test drills world appliance city fleet bench fuzz kills lint clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ world: setup ## terminals, cards, disks, clocks, network and backend simulated w
 	$(PYTHON) -m tests.world --place clinic --runs 20 --days 3
 	$(PYTHON) -m tests.world --mutant all
 	$(PYTHON) -m tests.world --cuts 500
+
+appliance: whole ## a Debian booted in a container becomes a terminal: taps, stopped and hung in one, read-only root; as root
+	@$(PYTHON) -m tests.appliance
 
 city: whole ## a city on this machine: PostgreSQL, collectors, twenty devices of all kinds, the operator's page
 	@.ci/pcscd run $(PYTHON) -m tests.fleet.town

@@ -1,0 +1,170 @@
+"""From a bare Debian to a terminal and back, scene by scene, with what each command prints."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from config.store import sample
+from sync.closed import read_closed
+from sync.events import AnyEvent, Done, Held
+from sync.record import decode
+from tests.appliance.container import PROGRAM, STICK, Container
+from tests.appliance.terminal import CONFIGURATION, SOON, Terminal, configuration, wheel
+from tests.device.rig import eventually
+
+AS_SMK = ("runuser", "-u", "smk", "--")
+WATCHED = "[Service]\nWatchdogSec=4\n"
+"""For the drill: nobody wants to watch a hung device for half a minute."""
+
+
+class Story:
+    """One machine's life; `say` gets each line."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say = folder, say
+        self.stick = folder / "stick"
+        self.stick.mkdir()
+        shutil.copy(wheel(folder), self.stick)
+        configuration(self.stick, sample())
+        self.box = Container(folder, self.stick)
+        self.terminal = Terminal(self.box)
+
+    def close(self) -> None:
+        """Throw the machine away."""
+        self.terminal.unplug()
+        self.box.close()
+
+    def do(self, *words: str, status: int = 0) -> str:
+        """One command in the machine, printed with its output."""
+        self.say(f"$ {' '.join(words)}")
+        done = self.box.run(*words)
+        for line in done.stdout.splitlines():
+            self.say(f"  {line}")
+        assert done.returncode == status, f"{words}: exit status {done.returncode}\n{done.stdout}"
+        return done.stdout
+
+    def scene(self, zh: str, en: str) -> None:
+        """What comes now."""
+        self.say(f"\n== {zh} · {en}")
+
+    def seen(self, zh: str, en: str) -> None:
+        """What was seen to hold."""
+        self.say(f"✓ {zh} · {en}")
+
+    # the scenes
+
+    def installed(self) -> None:
+        """A technician makes the machine a terminal."""
+        self.scene("安装", "installing")
+        self.box.boot()
+        (found,) = self.stick.glob("*.whl")
+        quiet = ("--quiet", "--no-deps", "--force-reinstall", "--no-index", "--root-user-action=ignore")
+        self.do(f"{PROGRAM}/bin/python", "-m", "pip", "install", *quiet, f"{STICK}/{found.name}")
+        self.do("smk", "install", "--config", f"{STICK}/terminal.toml")
+        assert "write" not in self.do("smk", "install", "--dry-run"), "a second time there is nothing left to do"
+        self.seen("再装一次，无事可做", "again: nothing is left to do")
+
+    def serves(self) -> None:
+        """Chips are plugged in, and riders tap."""
+        self.scene("营运", "serving")
+        self.terminal.becomes("closed: 暂停服务：PSAM 卡")
+        self.seen("没有 PSAM 不收款，systemd 知道原因", "without a PSAM it takes no money, and tells systemd why")
+        self.terminal.plug_in()
+        self.terminal.becomes("ready")
+        self.seen("插上即恢复", "plugged in, it serves by itself")
+        self.do(*AS_SMK, "smk", "selftest", CONFIGURATION)
+        rider = self.terminal.card(1, yuan=100)
+        self.terminal.tap(rider)
+        assert self.terminal.paid_fen(rider) == 100
+        assert self.terminal.show("WatchdogUSec") == "30s"
+        log = self.terminal.log()
+        assert "刷卡成功" in log and rider.number20 not in log and rider.number20[4:] not in log
+        self.seen("日志没有卡号", "the log has no card's number")
+        self.do("systemctl", "status", "smk", "--no-pager", "--lines=4")
+
+    def stopped_in_a_tap(self) -> None:
+        """The machine is to stop while a card is being charged."""
+        self.scene("刷卡途中停止", "stopped in the middle of a tap")
+        rider = self.terminal.card(2, yuan=100)
+        self.terminal.tap_until_paid(rider)
+        self.do("systemctl", "stop", "smk")
+        assert (self.terminal.show("Result"), self.terminal.show("ExecMainStatus")) == ("success", "0")
+        assert self._outcomes()[-1].by == "debit", "the tap ended before the process did"
+        self.terminal.remote.timing(None)
+        self.terminal.remote.leave()
+        self.seen("先结清这笔，再结束", "the tap ended first, with its outcome on the disk")
+
+    def healed(self) -> None:
+        """The process hangs while a card is being charged."""
+        self.scene("刷卡途中死锁", "hung in the middle of a tap")
+        drop_in = self.box.root / "etc/systemd/system/smk.service.d"
+        drop_in.mkdir()
+        (drop_in / "drill.conf").write_text(WATCHED)
+        self.do("systemctl", "daemon-reload")
+        self.do("systemctl", "start", "smk")
+        self.terminal.becomes("ready")
+        rider = self.terminal.card(3, yuan=100)
+        self.terminal.tap_until_paid(rider)
+        self.do("kill", "-STOP", self.terminal.show("MainPID"))
+        self.terminal.remote.timing(None)
+        self.terminal.remote.counts(reset=True)
+        assert eventually(lambda: self.terminal.show("NRestarts") == "1", SOON), self.terminal.show("NRestarts")
+        self.terminal.becomes("ready")
+        assert "smk.service: Failed with result 'watchdog'." in self.do(
+            "journalctl", "--unit=smk", "--lines=7", "--output=cat", "--no-pager"
+        )
+        assert eventually(lambda: self.terminal.remote.counts()["card"], SOON), "the card that lies there is looked at"
+        self.do("systemctl", "stop", "smk")
+        self.terminal.remote.leave()
+        outcome = self._outcomes()[-1]
+        assert outcome.by == "prove" and self.terminal.paid_fen(rider) == 100, outcome
+        shutil.rmtree(drop_in)
+        self.seen("看门狗重启，交易补齐，乘客没有多付", "ended by the watchdog, started anew, healed, paid once")
+
+    def read_only(self) -> None:
+        """The same machine with its root read-only: it starts by itself."""
+        self.scene("只读系统盘开机", "started with a read-only root")
+        self.terminal.unplug()
+        self.box.power_off()
+        self.box.boot("--read-only")
+        self.do("touch", "/etc/smk/written", status=1)
+        self.terminal.plug_in()
+        self.terminal.becomes("ready")
+        rider = self.terminal.card(4, yuan=100)
+        self.terminal.tap(rider)
+        assert self.terminal.paid_fen(rider) == 100
+        assert "0 loaded units" in self.do("systemctl", "--failed", "--no-pager")
+        self.seen("只写数据目录", "nothing but the data directory is written")
+
+    def uninstalled(self) -> None:
+        """It is no terminal any more; the money's records stay."""
+        self.scene("卸载", "taken off")
+        self.terminal.unplug()
+        self.do("smk", "uninstall", status=1)
+        self.do("mount", "-o", "remount,rw", "/")
+        self.do("smk", "uninstall")
+        self.do("systemctl", "status", "smk", "--no-pager", status=4)
+        assert len(self._outcomes()) == 4
+        self.do("smk", "journal", "verify", "/var/lib/smk/journal.db")
+        self.seen("记录都在", "every record is still there")
+
+    def _outcomes(self) -> list[Done]:
+        """Of the closed journal; every charge that was begun has one."""
+        events: list[AnyEvent] = [decode(row.raw).event for row in read_closed(self.box.data / "journal.db")[1]]
+        done = [event for event in events if isinstance(event, Done)]
+        assert len(done) == sum(isinstance(event, Held) for event in events)
+        return done
+
+
+def play(folder: Path, say: Callable[[str], None]) -> None:
+    """All of it. Raises AssertionError where a promise is broken."""
+    story = Story(folder, say)
+    try:
+        story.installed()
+        story.serves()
+        story.stopped_in_a_tap()
+        story.healed()
+        story.read_only()
+        story.uninstalled()
+    finally:
+        story.close()
