@@ -14,9 +14,16 @@ import msgspec
 
 from sync.chain import Identity, Stored
 from sync.condition import Condition, readable
-from sync.limits import BATCH_GZIP_BYTES_MAX, BATCH_JSON_BYTES_MAX, BATCH_ROWS_MAX, EPOCH_MAX, SEQ_MAX
+from sync.limits import (
+    BATCH_GZIP_BYTES_MAX,
+    BATCH_JSON_BYTES_MAX,
+    BATCH_ROWS_MAX,
+    EPOCH_MAX,
+    SEQ_MAX,
+    STRETCH_ROWS,
+)
 from sync.record import BadRow, chain, decode
-from sync.weave import Woven, unweave, weave
+from sync.weave import GiveWay, Woven, unhurried, unweave, weave
 
 Terminal = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z_-]{1,16}\Z")]
 Epoch = Annotated[int, msgspec.Meta(ge=1, le=EPOCH_MAX)]
@@ -85,10 +92,11 @@ def heads(prev_head: bytes, rows: Sequence[bytes]) -> list[bytes]:
     return found
 
 
-def pack(batch: Batch) -> bytes:
+def pack(batch: Batch, give_way: GiveWay = lambda: None) -> bytes:
     """The batch as it is sent."""
     assert len(batch.rows) <= BATCH_ROWS_MAX
-    text = _encoded(batch, None, weave(batch.rows)) if all(map(_is_row, batch.rows)) else b""
+    are_rows = all(map(_is_row, unhurried(batch.rows, give_way, STRETCH_ROWS)))
+    text = _encoded(batch, None, weave(batch.rows, give_way)) if are_rows else b""
     if not text or len(text) > BATCH_JSON_BYTES_MAX:
         text = _encoded(batch, [msgspec.Raw(_embedded(raw)) for raw in batch.rows], None)
     press = zlib.compressobj(wbits=_GZIP)

@@ -54,6 +54,9 @@ ARCHIVE_ROWS = 50_000
 BATCH_ROWS_MAX = 200
 """Two hundred rows are one commit at the backend and a few kilobytes on the air; more brings nothing."""
 
+STRETCH_ROWS = 25
+"""Rows that a batch is made of before it gives way to a tap: some tenths of a millisecond of the interpreter."""
+
 BATCH_BYTES_MAX = 524_288
 """Raw bytes of the rows of one batch: 200 rows of usual length twice over, and the largest single row many times."""
 

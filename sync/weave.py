@@ -7,13 +7,17 @@ the other [M]. Any bytes at all come back exactly; nothing here knows what a row
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from sync.limits import BATCH_JSON_BYTES_MAX, BATCH_ROWS_MAX, SEQ_MAX
+from sync.limits import BATCH_JSON_BYTES_MAX, BATCH_ROWS_MAX, SEQ_MAX, STRETCH_ROWS
+
+T = TypeVar("T")
+GiveWay = Callable[[], None]
+"""Called between two stretches of long work, each some tenths of a millisecond: whoever is in a hurry comes first."""
 
 _CUT = b',"'
 _KIND = 8
@@ -58,18 +62,27 @@ class Woven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: Annotated[list[list[Column]], msgspec.Meta(max_length=BATCH_ROWS_MAX)]
 
 
-def weave(rows: Sequence[bytes]) -> Woven:
+def unhurried(items: Iterable[T], give_way: GiveWay, stretch: int = 1) -> Iterator[T]:
+    """The items; before each `stretch` of them it gives way."""
+    for place, item in enumerate(items):
+        if place % stretch == 0:
+            give_way()
+        yield item
+
+
+def weave(rows: Sequence[bytes], give_way: GiveWay = lambda: None) -> Woven:
     """Rows side by side."""
     places: dict[tuple[int, bytes], int] = {}
     order, groups = list[int](), list[list[list[bytes]]]()
-    for raw in rows:
+    for raw in unhurried(rows, give_way, STRETCH_ROWS):
         pieces = raw.split(_CUT)
         place = places.setdefault((len(pieces), b"".join(pieces[_KIND : _KIND + 1])), len(groups))
         if place == len(groups):
             groups.append([])
         groups[place].append(pieces)
         order.append(place)
-    return Woven(order, [[_column(pieces) for pieces in zip(*group, strict=True)] for group in groups])
+    columns = (unhurried(zip(*group, strict=True), give_way) for group in groups)
+    return Woven(order, [list(map(_column, group)) for group in columns])
 
 
 def _column(pieces: tuple[bytes, ...]) -> Column:

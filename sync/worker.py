@@ -27,6 +27,7 @@ from sync.session import (
     understand,
     understand_enrolment,
 )
+from sync.weave import GiveWay
 
 
 class Standing(NamedTuple):
@@ -65,8 +66,10 @@ class Worker:
         on_standing: Callable[[str], None] = lambda standing: None,
         renew: Callable[[Link], str] = lambda link: "",
         condition: Callable[[], Condition | None] = lambda: None,
+        give_way: GiveWay = lambda: None,
     ) -> None:
-        """`chance` in [0, 1) spreads the pauses of many terminals; `condition`: what the terminal says of itself."""
+        """`chance` in [0, 1) spreads the pauses of many terminals; `condition`: what the terminal says of itself;
+        `give_way`: returns when no card is being served."""
         self._journal = journal
         self._link = link
         self._on_versions = on_versions
@@ -75,11 +78,12 @@ class Worker:
         self._on_standing = on_standing
         self._renew = renew
         self._condition = condition
+        self._give_way = give_way
         self._condition_due = 0.0
         self.session = Session(journal.identity)
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+        self._thread: threading.Thread | None = None
         self._online: bool | None = None
         self._last_contact = ""
         self._server_time = ""
@@ -88,7 +92,9 @@ class Worker:
         self._not_renewed = ""
 
     def start(self) -> None:
-        """Start the thread; it asks the backend at once."""
+        """Start the thread, also after a stop; it asks the backend at once."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
@@ -99,8 +105,9 @@ class Worker:
         """Ask the thread to end and wait for it; False when it still hangs on a wire (it holds nothing then)."""
         self._stop.set()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
+        if self._thread is None:
+            return True
+        self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def standing(self) -> Standing:
@@ -155,12 +162,14 @@ class Worker:
     def _exchange(self, acknowledged: int) -> Reply:
         journal = self._journal
         identity, last_seq = journal.identity, journal.last_seq
+        self._give_way()
         rows = journal.rows(acknowledged, self.session.batch_rows, BATCH_BYTES_MAX)
         batch = batch_of(identity, acknowledged, journal.head_at(acknowledged), rows)
         if (now := time.monotonic()) >= self._condition_due:
             batch = batch._replace(condition=self._condition())
             self._condition_due = now + CONDITION_SECONDS
-        answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch), "gzip")
+        answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch, self._give_way), "gzip")
+        self._give_way()
         if answer.standing:
             self._on_standing(answer.standing)
         if answer.renew:

@@ -18,7 +18,6 @@ from config.lastgood import LastGood, Loaded
 from config.model import Configuration, Hospital, Peripherals
 from config.store import load_hot_list
 from sync.chain import Identity
-from sync.condition import Condition
 from sync.errors import JournalError
 from sync.events import Alarm
 from sync.journal import Journal
@@ -110,9 +109,7 @@ def build(
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = open_journal(data, whose)
     alarm, standing = alarms(journal, clock), identity.Standing(data)
-    worker = _worker(
-        configuration, journal, credential, standing, alarm, lambda: of_device(device, clock, software())
-    )
+    worker = _worker(configuration, journal, clock, credential, standing, alarm, lambda: device)
     _tell(alarm, pack, hot_list)
     signals = load_signals()
     manager, watched_s = watchdog.from_environment({} if environment is None else environment)
@@ -301,12 +298,13 @@ def configured_faces(configuration: Configuration, plain: bool) -> list[Face]:
 def _worker(
     configuration: Configuration,
     journal: Journal,
+    clock: SystemClock,
     credential: identity.Credentials,
     standing: identity.Standing,
     alarm: Callable[[str, str], None],
-    condition: Callable[[], Condition],
+    device: Callable[[], Device],
 ) -> Worker | None:
-    """The sync thread, not started; None where no backend is configured."""
+    """The sync thread, not started; None where no backend is configured. `device`: built when it is started."""
     if not configuration.sync.backend:
         return None
     link = Link(configuration.sync.backend, credential=credential)
@@ -321,7 +319,8 @@ def _worker(
         alarm,
         on_standing=standing.heard,
         renew=renew,
-        condition=condition,
+        condition=lambda: of_device(device(), clock, software()),
+        give_way=lambda: device().precedence.give_way(),
     )
 
 

@@ -18,6 +18,12 @@ ANNOUNCED_S_MAX = 3600.0
 UNCLEAR_BEFORE_SIGNAL = 3
 """Failed activations in a row before the rider is told: a card on its way into the field fails once or twice."""
 
+BREATH_S = 0.0001
+"""For which work beside the taps leaves the interpreter alone: time enough for the loop to take it for a card."""
+
+GIVE_WAY_S_MAX = 2.0
+"""A tap takes a tenth of this; a chip that asks for time again and again must not stop the sending for good."""
+
 MAILBOX_MAX = 16
 """New packs and lists waiting for the next gap between taps; one arrives an hour at most."""
 

@@ -27,6 +27,7 @@ from terminal.desk import Desk
 from terminal.limits import MAILBOX_MAX, MEND_INTERVAL_S, PSAM_CHECK_INTERVAL_S, UNCLEAR_BEFORE_SIGNAL
 from terminal.mode import Cue, Mode, after
 from terminal.ports import Card, Clock, ContactlessReader, ContactSlot, Face, Medium, ReaderLost, Signal, Status
+from terminal.precedence import Precedence
 from terminal.tap import Outcome, Situation, Tap
 from terminal.whereabouts import Sighting, Whereabouts
 
@@ -86,6 +87,7 @@ class Device:
         self._next_check = 0.0
         self._last_day = ""
         self._whereabouts = Whereabouts()
+        self.precedence = Precedence()
 
     @property
     def reader(self) -> ContactlessReader | None:
@@ -163,6 +165,10 @@ class Device:
 
     def serve(self, card: Card) -> Outcome | None:
         """One tap, from the card found to durable and signalled; None: told nobody (a card still on its way in)."""
+        with self.precedence:
+            return self._serve(card)
+
+    def _serve(self, card: Card) -> Outcome | None:
         moment = self.plugs.clock.read()
         if card.medium is Medium.UNCLEAR:
             self._unclear += 1

@@ -119,11 +119,12 @@ def _processor_s(pid: int) -> float:
 
 @contextmanager
 def backend(folder: Path) -> Iterator[str]:
-    """A backend on a port of its own; its address."""
+    """A backend on a port of its own; its address. It yields to the device: a real one runs on another machine."""
     keys = folder / "keys.toml"
     tacs = {"mohurd": issuer.MOHURD.tac, "tunion": issuer.TUNION.tac}
     keys.write_text("[tac]\n" + "".join(f'{name} = "{key.hex()}"\n' for name, key in tacs.items()), "utf-8")
-    command = [sys.executable, "-m", "sync.backend", "--data", str(folder / "backend"), "--keys", str(keys)]
+    smk = ["nice", "-n", "19", sys.executable, "-m", "sync.backend"]
+    command = [*smk, "--data", str(folder / "backend"), "--keys", str(keys)]
     with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stdout is not None
         try:

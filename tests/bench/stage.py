@@ -12,7 +12,6 @@ from config.model import Configuration, Face, Psam, Reader, Service, Sync, Tap, 
 from sync.events import Held
 from sync.record import decode
 from terminal import box
-from terminal.loop import Device
 from terminal.ports import Card, ContactlessReader, Signal, Status
 from terminal.tap import Outcome
 from tests.bench.bare import Bare, Database, Script
@@ -45,9 +44,10 @@ def card(number: int, kind: str = "jiaxing", ats: str = "") -> CardSpec:
 class Stage:
     """A device whose reader and PSAM are open; the benchmark is its loop."""
 
-    def __init__(self, chips: remote.Virtual, device: Device) -> None:
+    def __init__(self, chips: remote.Virtual, built: box.Box) -> None:
         self.chips = chips.remote
-        self.device = device
+        self.worker = built.worker
+        self.device = device = built.device
         assert device.reader is not None
         self.reader: ContactlessReader = device.reader
 
@@ -128,16 +128,16 @@ def configuration(folder: Path, udp_path: str, pack: str, backend: str = "", por
 
 
 @contextmanager
-def stage(folder: Path, chips: remote.Virtual, pack: str, port: int = 0) -> Iterator[Stage]:
-    """A device on `pack`, open and ready, with pages on `port` if there is one."""
+def stage(folder: Path, chips: remote.Virtual, pack: str, port: int = 0, backend: str = "") -> Iterator[Stage]:
+    """A device on `pack`, open and ready, with pages on `port` if there is one, sending to `backend` if there is."""
     folder.mkdir(parents=True)
-    built = box.build(configuration(folder, chips.udp_path, pack, port=port), [Quiet()])
+    built = box.build(configuration(folder, chips.udp_path, pack, backend, port), [Quiet()])
     try:
         built.device.mend()
         built.device.calm_collector()
         if built.device.troubles:
             raise RuntimeError(f"the device does not open: {built.device.troubles}")
-        yield Stage(chips, built.device)
+        yield Stage(chips, built)
     finally:
         built.device.shut()
         built.close()

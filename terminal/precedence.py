@@ -1,0 +1,32 @@
+"""A tap comes first: long work in other threads goes on between two taps and not within one.
+
+Python runs one thread at a time. A thread that computes keeps the others waiting for 5 ms, a tap's exchanges with its
+chips each time anew; so who computes does it in short stretches and gives way between them.
+"""
+
+import threading
+import time
+
+from terminal.limits import BREATH_S, GIVE_WAY_S_MAX
+
+
+class Precedence:
+    """Held by the loop, as a context, while it serves a card."""
+
+    def __init__(self) -> None:
+        self._nobody_served = threading.Event()
+        self._nobody_served.set()
+
+    def __enter__(self) -> None:
+        self._nobody_served.clear()
+
+    def __exit__(self, *_wrong: object) -> None:
+        self._nobody_served.set()
+
+    def give_way(self) -> None:
+        """From any other thread: returns when no card is being served, or after GIVE_WAY_S_MAX.
+
+        A thread that only asks keeps the interpreter, and the loop could not even say that a card has come.
+        """
+        time.sleep(BREATH_S)
+        self._nobody_served.wait(GIVE_WAY_S_MAX)
