@@ -27,6 +27,10 @@ GIVE_WAY_S_MAX = 2.0
 MAILBOX_MAX = 16
 """New packs and lists waiting for the next gap between taps; one arrives an hour at most."""
 
+STICK_S_MAX = 300.0
+"""Looking at or loading a stick from a page: a hot list of ten million from a slow one takes two minutes; one that
+hangs must not hold the technician for ever."""
+
 LAST_ROWS = 8
 """A card's rows among which its last debit is looked for; refusals and locks may stand after it, not many."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
+from terminal.signed_apart import holds_signed
 
 if TYPE_CHECKING:
     from config.model import Configuration
@@ -121,8 +122,7 @@ def _taken(device: "Configuration", configuration: str, change: "Change") -> lis
 
 def is_signed(place: str) -> bool:
     """Whether it is an address, or a folder that seems to hold what the office signed."""
-    folder = Path(place)
-    return "://" in place or any((inside / "metadata").is_dir() for inside in (folder, folder / "smk"))
+    return "://" in place or holds_signed(Path(place))
 
 
 def only_in_development(device: "Configuration", place: str) -> None:

@@ -124,7 +124,7 @@ def test_a_counter_without_a_validator_has_its_own_pages_only(served: Served) ->
     counter = WebFace(0)
     counter.open(lambda: replace(served.house(), device=None))
     assert counter.ready.wait(PATIENCE) and counter.site is not None
-    assert {page.name for page in counter.site.pages} == {"technician"}
+    assert {page.name for page in counter.site.pages} == {"technician", "stick"}
     state = Client(counter.port).get("/api/status").json
     assert state["terminal"] == "00000001", "asked for where no loop tells it"
     counter.close()

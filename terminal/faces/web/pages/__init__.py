@@ -7,7 +7,7 @@ from terminal.faces.web.page import House, Page
 
 MODULES = (
     "card", "library", "hospital", "till", "market", "topup", "tray",
-    "journal", "redress", "day", "technician", "kiosk",
+    "journal", "redress", "day", "technician", "stick", "kiosk",
 )  # fmt: skip
 """In the order of the navigation."""
 

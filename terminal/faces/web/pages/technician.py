@@ -11,7 +11,7 @@ from terminal.commands.selftest import parts, tried
 from terminal.faces.web.bundle import made
 from terminal.faces.web.page import Act, Ask, House, Nothing, Page, Role, Who
 
-Kind = Literal["tariff", "policy", "profiles", "settings"]
+Kind = Literal["tariff", "policy", "profiles", "settings", "issuers"]
 ONLY = frozenset({Role.TECHNICIAN})
 
 

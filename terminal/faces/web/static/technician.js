@@ -51,6 +51,78 @@ async function log() {
   if (answer.ok) document.getElementById("log").textContent = answer.body.join("\n");
 }
 
+const place = document.getElementById("stick").elements.place, load = document.getElementById("stick-load");
+const SHAPES = { new: "＋", waiting: "◷", "in force": "✓" };
+let clock = "", again = look; // `again`: what is done once the question about the clock is answered
+
+async function sticks() {
+  const answer = await ask("sticks");
+  if (!answer.ok) return;
+  document.getElementById("sticks").replaceChildren(...answer.body.map((value) => node("option", "", { value })));
+  if (!place.value && answer.body.length) place.value = answer.body[0];
+}
+
+function changed(one) {
+  const state = one.taken ? ["✓ 已装入", "✓ loaded"] : one.refused_zh ? [`✗ ${one.refused_zh}`, `✗ ${one.refused_en}`]
+    : [`${SHAPES[one.how] || "—"} ${one.zh}`, `${SHAPES[one.how] || "—"} ${one.en}`];
+  const instead = one.instead_of ? [say(`，取代 ${one.instead_of}`, `, instead of ${one.instead_of}`)] : [];
+  const when = one.day ? [say(`自 ${one.day} 起，${one.when_zh}生效`, `takes force from ${one.day} on, ${one.when_en}`), ...instead] : "";
+  return node("tr", [node("td", say(...state)), node("td", [say(one.kind_zh, one.kind_en), ` ${one.version}`, node("br"), one.note]),
+    node("td", when), node("td", [one.signed, " ", say(`至 ${one.until}`, `until ${one.until}`)]), node("td", undo(one))],
+    { "data-how": one.taken ? "taken" : one.refused_zh ? "refused" : one.how, "data-version": one.version });
+}
+
+function undo(one) {
+  if (one.undo === "drop") return button("pack_drop", one, "撤回", "Undo");
+  if (one.undo !== "rollback") return "";
+  const made = node("button", say("撤回", "Undo"), { type: "button" });
+  made.addEventListener("click", listRollback);
+  return made;
+}
+
+function stickTold(answer, doAgain) {
+  const question = !answer.ok && answer.body.problem === "clock_question";
+  document.getElementById("stick-clock").hidden = !question;
+  load.disabled = !answer.ok || !answer.body.offers.some((one) => one.how === "new" && !one.taken && one.kind !== "software");
+  again = doAgain;
+  if (!answer.ok) {
+    document.getElementById("stick-standing").replaceChildren(`${question ? "?" : "✗"} `, say(answer.body.zh, answer.body.en));
+    return document.querySelector("#stick-offers tbody").replaceChildren();
+  }
+  const told = answer.body, wrong = told.clock === "clock" ? [] : [" ", node("b", say(`时钟不对，按 ${told.at.slice(0, 10)} 核对`,
+    `the clock is wrong: checked as of ${told.at.slice(0, 10)}`))];
+  document.getElementById("stick-standing").replaceChildren(say(`✓ 签名有效，至 ${told.until}`, `✓ the signatures are good until ${told.until}`),
+    ...wrong, ...(told.offers.length ? [] : [" · ", say("没有给本机的内容", "nothing for this device")]));
+  document.querySelector("#stick-offers tbody").replaceChildren(...told.offers.map(changed));
+}
+
+async function look() {
+  stickTold(await ask("stick", { place: place.value, clock }), look);
+}
+
+async function take() {
+  load.disabled = true;
+  const answer = await act("stick_load", { place: place.value, clock });
+  stickTold(answer, take);
+  await packs();
+}
+
+async function listRollback() {
+  const answer = await act("hotlist_rollback", {});
+  if (answer.ok) said({ zh: `黑名单 ${answer.body.version}，下一次刷卡起`, en: `hot list ${answer.body.version}, from the next tap on` });
+}
+
+document.getElementById("stick").addEventListener("submit", (event) => {
+  event.preventDefault();
+  clock = "";
+  look();
+});
+for (const [id, answer] of [["clock-right", "right"], ["clock-wrong", "wrong"]]) document.getElementById(id).addEventListener("click", () => {
+  clock = answer;
+  again();
+});
+load.addEventListener("click", take);
+document.getElementById("list-rollback").addEventListener("click", listRollback);
 document.getElementById("test").addEventListener("click", async (event) => {
   event.currentTarget.disabled = true;
   const button = event.currentTarget, answer = await ask("selftest");
@@ -63,6 +135,6 @@ document.getElementById("rollback").addEventListener("click", async () => ended(
 kind.addEventListener("change", packs);
 start();
 await leftBehind();
-await Promise.all([device(), packs(), log()]);
+await Promise.all([device(), packs(), log(), sticks()]);
 setInterval(() => Promise.all([device(), log()]), 5000);
 document.body.dataset.ready = "yes";
