@@ -36,7 +36,7 @@ def test_days_at_which_the_clinic_once_broke_a_promise_go_well(seed: int, days: 
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 
-@pytest.mark.parametrize("seed", [401, 7016])
+@pytest.mark.parametrize("seed", [401, 7016, 7028])
 def test_days_at_which_the_buses_once_broke_a_promise_go_well(seed: int) -> None:
     verdict = play(seed, 2)
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])

@@ -142,6 +142,9 @@ class Station(ABC):
         floors = [datetime.fromisoformat(row.at) if row else None for row in (last, synced)]
         machine = self.machine
         self.clock = SystemClock(*floors, wall=machine.wall_s, mono_ms=machine.mono_ms, trust=lambda: machine.trust)
+        if floors[0] is not None and self.clock.read().at < floors[0]:
+            self.world.say(self.name, "its clock was ahead; synchronised now, it goes behind the last record")
+            self.world.jumped_ms = self.world.time.now_ms
         self.journal = journal
         self.worker = Worker(journal, self.link, lambda _versions: None, self.alarm, self.world.chance.random)
         self._plug()
