@@ -31,6 +31,7 @@ drills: whole ## longer forms of the tests (20 minutes at most)
 world: setup ## terminals, cards, disks, clocks, network and backend simulated with every fault, and known wrong programs
 	$(PYTHON) -m tests.world --runs 20 --days 2
 	$(PYTHON) -m tests.world --place clinic --runs 20 --days 3
+	$(PYTHON) -m tests.world --place library --runs 20 --days 3
 	$(PYTHON) -m tests.world --mutant all
 	$(PYTHON) -m tests.world --cuts 500
 

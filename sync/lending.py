@@ -84,7 +84,7 @@ class Queue:
             if isinstance(event, LoanClosed):
                 del self._entries[event.held]
             elif isinstance(event, LoanSent):
-                self._entries[event.held] = replace(entry, state=state, way=event.way)
+                self._entries[event.held] = replace(entry, state=state, way=event.way, why="", words="")
             else:
                 self._entries[event.held] = replace(entry, state=state, why=event.why, words=event.words)
 
@@ -109,8 +109,8 @@ def proved(
 ) -> bool | None:
     """Whether the library system has executed the act, by what it says of the reader (63) or the item (17).
 
-    None: it cannot be told. Never so for a payment; for a renewal only a late enough due date proves it, for the
-    library's period may be shorter than ours.
+    None: it cannot be told. Always so for a payment; for a renewal only a due date as late as we granted proves it, for
+    the library's period may be shorter than ours, and where the library itself was to grant it nothing does.
     """
     act = entry.asked.act
     if act == "lend" and patron is not None:
@@ -122,7 +122,7 @@ def proved(
         return None
     if act == "renew":
         day = due_day(item.due, profile)
-        return True if day and day >= date.fromisoformat(entry.asked.due) else None
+        return True if day and entry.asked.due and day >= date.fromisoformat(entry.asked.due) else None
     if act == "lend":  # that somebody has it does not say who
         return None if item.out else False
     return not item.out if act == "return" else None

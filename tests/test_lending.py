@@ -59,6 +59,10 @@ def test_a_renewal_is_proved_by_a_late_enough_due_date_and_disproved_by_nothing(
     assert proved(asked, LOAN, profile(due_format=""), None, Item("04", "", due)) is None
 
 
+def test_a_renewal_that_the_library_itself_was_to_grant_is_proved_by_nothing() -> None:
+    assert proved(entry("renew", ""), LOAN, OURS, None, Item("04", "", "20240701")) is None
+
+
 @pytest.mark.parametrize("found", [patron("B0001"), None])
 def test_a_payment_is_proved_by_nothing(found: Patron | None) -> None:
     assert proved(entry("fee"), LOAN, OURS, found, Item("03", "", "")) is None

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sync.events import LoanAsked, LoanClosed, LoanSent, LoanStuck
+from sync.ils import IlsAway
 from sync.lending import TABLE, State, picture
 from terminal.library.counter import BadItem, Counter
 from terminal.library.exceptions import listed
@@ -134,6 +135,26 @@ def test_a_payment_without_an_answer_is_never_sent_again(make: Make, library: Se
     assert replay(counter).stuck == 1
     assert replay(counter, [entry.row.seq for entry in counter.queue.open()]).stuck == 1
     assert len(library.shelf.borrowers[READER].paid) == 1
+
+
+def test_a_loan_that_was_refused_and_sent_once_more_is_asked_for_before_it_goes_out_again(
+    make: Make, library: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = library.shelf.books["B0001"]
+    book.holder = OTHER
+    make().lend(READER, "typed", "B0001")
+    counter = make(library.port)
+    assert replay(counter).stuck == 1
+    book.holder = ""
+    library.faults.coming.append("drop")
+    monkeypatch.setattr(counter, "verified", away)
+    assert replay(counter, [1]).away
+    assert replay(make(library.port)).done == 1
+    assert (book.lent, book.renewed) == (1, 0)
+
+
+def away(*_: object) -> bool:
+    raise IlsAway("the line is cut")
 
 
 def test_a_renewal_without_an_answer_is_left_to_the_clerk(make: Make, library: Server) -> None:

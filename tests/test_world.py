@@ -10,7 +10,7 @@ import pytest
 
 from tests.world.cuts import cut
 from tests.world.mutants import MUTANTS, Kept, planted
-from tests.world.run import play
+from tests.world.run import CRASH, play
 from tests.world.world import Faults
 
 SEEDS_A_MUTANT = 8
@@ -30,13 +30,26 @@ def test_counters_offline_at_once_lose_and_double_no_fen_of_funds_accounts_or_ca
     assert verdict.debits > 10, "the clinic was at work"
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_library_counters_offline_at_once_lose_no_loan_and_tell_none_twice(seed: int) -> None:
+    verdict = play(seed, 1, place="library")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+    assert verdict.debits > 3, "the library was at work"
+
+
+@pytest.mark.parametrize(("seed", "days"), [(102, 3), (125, 3), (181, 3)])
+def test_days_at_which_the_library_once_broke_a_promise_go_well(seed: int, days: int) -> None:
+    verdict = play(seed, days, place="library")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
 @pytest.mark.parametrize(("seed", "days"), [(33, 1), (500, 4), (508, 4), (510, 4)])
 def test_days_at_which_the_clinic_once_broke_a_promise_go_well(seed: int, days: int) -> None:
     verdict = play(seed, days, place="clinic")
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 
-@pytest.mark.parametrize("seed", [401, 7016, 7028])
+@pytest.mark.parametrize("seed", [401, 7016, 7028, 7057])
 def test_days_at_which_the_buses_once_broke_a_promise_go_well(seed: int) -> None:
     verdict = play(seed, 2)
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
@@ -53,8 +66,10 @@ def test_each_known_wrong_program_is_found(name: str) -> None:
     kept = MUTANTS[name]
     for seed in range(kept.seed, kept.seed + SEEDS_A_MUTANT):
         with planted(name):
-            if play(seed, kept.days, kept.weather, place=kept.place).violation is not None:
-                return
+            violation = play(seed, kept.days, kept.weather, place=kept.place).violation
+        if violation is not None:
+            assert violation.promise != CRASH, f"{name} is found by no checker: {violation}"
+            return
     pytest.fail(f"{name} lives after {SEEDS_A_MUTANT} seeds")
 
 
@@ -85,6 +100,13 @@ def test_cuts_reach_the_moment_between_hold_and_outcome_often(by: str) -> None:
 @pytest.mark.parametrize("seed", range(1_000, 1_012))
 def test_counters_offline_at_once_lose_and_double_no_fen_in_longer_times(seed: int) -> None:
     verdict = play(seed, 5, place="clinic")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("seed", range(1_000, 1_020))
+def test_library_counters_lose_no_loan_and_tell_none_twice_in_longer_times(seed: int) -> None:
+    verdict = play(seed, 3, place="library")
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.world.cuts import cut
 from tests.world.mutants import MUTANTS, planted
-from tests.world.run import PLACES, Verdict, play
+from tests.world.run import CRASH, PLACES, Verdict, play
 
 SECONDS_UNKNOWN = 0.001
 console = Console()
@@ -61,7 +61,7 @@ def run_seeds(seeds: range, days: int, place: str) -> bool:
             ends.update(verdict.cuts)
     seconds = max(time.process_time() - began, SECONDS_UNKNOWN)
     console.print(f"{len(seeds)} worlds of {days} days: every promise held")
-    comings, ends_well = PLACES[place]
+    _, comings, ends_well = PLACES[place]
     rate = f"{taps / seconds:.0f} {comings.split()[0]}/s on one core"
     console.print(f"{taps} {comings}, {debits} {ends_well}: {rate}")
     for what, count in sorted(ends.items()):
@@ -82,6 +82,9 @@ def run_mutant(name: str, seed: int, runs: int, days: int) -> bool:
     for each in range(seed + kept.seed, seed + kept.seed + runs):
         with planted(name):
             verdict = play(each, max(days, kept.days), kept.weather, place=kept.place)
+        if verdict.violation is not None and verdict.violation.promise == CRASH:
+            console.print(f"{name}: is no program, it ends at once: {verdict.violation}", markup=False, soft_wrap=True)
+            return False
         if verdict.violation is not None:
             console.print(f"{name}: killed by seed {each}: {verdict.violation}", markup=False, soft_wrap=True)
             return True

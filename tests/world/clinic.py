@@ -12,6 +12,7 @@ from sync.events import Sums
 from tariffs.copay.claim import Claim, Line
 from terminal.hospital.counter import Standing
 from tests.counters import VAULT, insured
+from tests.world import bills
 from tests.world.clerk import Clerk
 from tests.world.machine import Time
 from tests.world.violation import check
@@ -107,6 +108,14 @@ class Clinic(World):
         for window in self.windows:
             window.store.close()
         super().close()
+
+    def settle(self) -> None:
+        """See tests.world.bills."""
+        bills.settle(self)
+
+    def ended_well(self) -> int:
+        """Receipts."""
+        return len(self.receipts)
 
     def _insure(self, spec: SocialSpec, account_fen: int) -> Patient:
         ref = VAULT.ref("person", spec.id_number)

@@ -30,7 +30,7 @@ from sync.worker import Worker
 from terminal.desk import Desk
 from terminal.loop import Device
 from terminal.ports import Clock
-from tests.world import wrong_archives, wrong_counters
+from tests.world import wrong_archives, wrong_counters, wrong_loans
 from tests.world.field import Wire
 from tests.world.world import Faults
 
@@ -134,12 +134,12 @@ def gap_accepted() -> Any:
     """The backend takes rows that do not follow what it has."""
     original = sync.backend.intake.take
 
-    def take(database: Any, keys: Any, batch: Batch, now: str, centre: Any = None) -> Any:
+    def take(database: Any, keys: Any, batch: Batch, *rest: Any) -> Any:
         key = (batch.terminal, batch.epoch)
         stream = next(database.table("stream").rows_where("terminal = ? and epoch = ?", key), None)
         if stream is not None and batch.first > stream["ack"] + 1:
             database.table("stream").update(key, {"ack": batch.first - 1, "head": batch.prev_head})
-        return original(database, keys, batch, now, centre)
+        return original(database, keys, batch, *rest)
 
     return patch("sync.backend.service.take", take)
 
@@ -267,6 +267,9 @@ UNPAID = Faults(end=0.0, often={"two_offline": 80, "cancel": 60, "network": 0, "
 WRONG_CLOCKS = Faults(often={"clock": 20, "lists": 20})
 LONG = Faults(retained_rows=20, end=0.3, often={"cancel": 30, "restored": 4})
 
+AWAY = Faults(often={"away": 30, "lend": 60, "replay": 20})
+BAD_LINES = Faults(often={"line": 30, "replay": 60})
+
 _KEPT = (
     Kept(less_than_full_sync, ALL),
     Kept(no_hold, TORN),
@@ -306,6 +309,16 @@ _KEPT = (
     Kept(wrong_counters.exposure_unbounded, OFFLINE, "clinic"),
     Kept(wrong_counters.refund_makes_room, UNPAID, "clinic", 2),
     Kept(wrong_counters.archived_bills_forgotten, LONG, "clinic", 4, 5),
+    Kept(wrong_loans.loan_replayed_without_asking, BAD_LINES, "library"),
+    Kept(wrong_loans.refusal_forgets_that_it_was_sent_again, BAD_LINES, "library", 3),
+    Kept(wrong_loans.loan_done_before_the_answer, BAD_LINES, "library"),
+    Kept(wrong_loans.loans_dropped_at_a_restart, AWAY, "library"),
+    Kept(wrong_loans.loan_kept_with_the_next_one, AWAY, "library"),
+    Kept(wrong_loans.no_block_everywhere, AWAY, "library"),
+    Kept(wrong_loans.blocked_readers_lent_offline, AWAY, "library"),
+    Kept(wrong_loans.refused_loans_leave_the_list, AWAY, "library"),
+    Kept(wrong_loans.newer_loan_overtakes, AWAY, "library"),
+    Kept(wrong_loans.loans_without_limit, AWAY, "library", 2),
 )
 
 MUTANTS: dict[str, Kept] = {kept.patch.__name__: kept for kept in _KEPT}

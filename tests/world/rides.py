@@ -31,15 +31,20 @@ def check_entry(passenger: Rider, door: "Validator", seen: "Shown") -> bool:
         passenger.entries[door.name] = now_ms if after_restart else then_ms
         return True
     passenger.entries[door.name] = now_ms
+    lost = any(card == passenger.number for card, _ in door.lost)
     for debit in reversed(passenger.owed):
-        if debit.psam == door.psam:
+        if debit.psam == door.psam and not (lost and _is_past(debit, seen)):
             passenger.owed.remove(debit)
             if not outcome.repeated:
                 _check_told(door, debit, seen)
             return True
-    lost = any(card == passenger.number for card, _ in door.lost)
     check(lost, "no free ride", f"card {passenger.number[-4:]} at {door.name}: {outcome.reason.value}")
     return True
+
+
+def _is_past(debit: Debit, seen: "Shown") -> bool:
+    """Whether a healed ride is surely not this debit's, but that of a later one whose outcome was lost."""
+    return seen.outcome.reason is Reason.HEALED and seen.at_ms - debit.at_ms > HEALED_MS
 
 
 def _check_told(door: "Validator", debit: Debit, seen: "Shown") -> None:

@@ -8,21 +8,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.world import bills, books
+from tests.world.branch import Branch
 from tests.world.clinic import Clinic
 from tests.world.town import Town
 from tests.world.violation import Violation
-from tests.world.world import Faults
+from tests.world.world import Faults, World
+
+
+class Place(NamedTuple):
+    """A kind of world, and what is counted there: what comes, and what ends well."""
+
+    kind: Callable[[int, Faults | None], World]
+    comings: str
+    ends: str
+
 
 STORY_SHOWN = 25
-PLACES = {"buses": ("presentations of a card", "debits"), "clinic": ("visits of a patient", "receipts")}
-"""What is counted at each."""
+CRASH = "no crash"
+"""The promise that only a crash breaks: to crash is no sign that a checker sees what a wrong program does."""
+
+PLACES = {
+    "buses": Place(Town, "presentations of a card", "debits"),
+    "clinic": Place(Clinic, "visits of a patient", "receipts"),
+    "library": Place(Branch, "acts at a desk", "loans"),
+}
 
 
 class Verdict(NamedTuple):
     """What a run came to. `violation` None: every promise held. `story`: its last lines, and how to replay it.
 
-    `taps`: presentations of a card, or visits of a patient; `debits`: debits, or receipts.
+    `taps`: what came, `debits`: what ended well, as PLACES says.
     """
 
     seed: int
@@ -43,28 +58,24 @@ def play(
 ) -> Verdict:
     """Run the world of `seed` for `days` at one of PLACES, settle it and compare its books."""
     with quiet():
-        world = Clinic(seed, faults) if place == "clinic" else Town(seed, faults)
+        world = PLACES[place].kind(seed, faults)
         violation = None
         try:
             for _ in range(days):
                 world.day()
                 each_day()
-            if isinstance(world, Clinic):
-                bills.settle(world)
-            else:
-                books.settle(world)
+            world.settle()
         except Violation as broken:
             violation = broken
         except Exception as crash:  # nothing of the product may end like this
             place_of_it = traceback.extract_tb(crash.__traceback__)[-1]
             told = f"{type(crash).__name__}: {crash} ({Path(place_of_it.filename).name}, line {place_of_it.lineno})"
-            violation = Violation("no crash", told)
+            violation = Violation(CRASH, told)
         finally:
             world.close()
     where = "" if place == "buses" else f" --place {place}"
     story = [*world.story[-STORY_SHOWN:], f"replay: python -m tests.world{where} --seed {seed} --days {days}"]
-    done = len(world.receipts) if isinstance(world, Clinic) else len(world.debits)
-    return Verdict(seed, days, violation, story, world.taps, done, world.cuts)
+    return Verdict(seed, days, violation, story, world.taps, world.ended_well(), world.cuts)
 
 
 @contextmanager

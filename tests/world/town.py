@@ -13,6 +13,7 @@ from sync.chain import Identity
 from tariffs.verdict import Reason
 from terminal.faces.table import load_signals
 from tests.bus import DRIVER
+from tests.world import books
 from tests.world.field import NO_FAULT, Fault
 from tests.world.machine import FACTORY, START
 from tests.world.people import KINDS, Debit, Rider, rider
@@ -232,6 +233,14 @@ class Town(World):
             instruction = self.chance.choice((0x70, 0x72, 0x72, 0xA4))
             psam = Fault(1, self.chance.choice(("reset", "status", "before", "fills", "breaks")), 0x6F00, instruction)
         return card, psam
+
+    def settle(self) -> None:
+        """See tests.world.books."""
+        books.settle(self)
+
+    def ended_well(self) -> int:
+        """Debits."""
+        return len(self.debits)
 
     def check_tap(self, door: Validator, before: int) -> None:
         """A round of the loop is over."""

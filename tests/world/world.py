@@ -1,6 +1,7 @@
 """What every simulated place has: one seed, its time, its backend, its stations and their troubles, its story."""
 
 import random
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -44,7 +45,7 @@ class Faults:
     often: dict[str, int] = field(default_factory=dict)
 
 
-class World:
+class World(ABC):
     """Everything in it follows from `seed`."""
 
     stations: Sequence[Station]
@@ -90,6 +91,20 @@ class World:
             station.machine.disk.close()
         self.backend.backend.close()
         self._memory.cleanup()
+
+    # --- what each place does in its own way
+
+    @abstractmethod
+    def day(self) -> None:
+        """One day and its night."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """At the end: trouble ceases, everything is brought in order and compared. Raises Violation."""
+
+    @abstractmethod
+    def ended_well(self) -> int:
+        """How much came to its end, for counting."""
 
     # --- the story
 
