@@ -116,3 +116,14 @@ def test_a_cap_that_is_met_exactly_cuts_nothing_and_the_next_fen_is_over_it() ->
     assert met.hifp_pay == 50_000 and "EC01" not in steps(met)
     after = Entitlement().after(met.counted, met.accounts)
     assert steps(settle(claim(10), after, rules))["EC01"] == (10, 0)
+
+
+def test_a_line_outside_the_catalogue_takes_nothing_of_a_first_share_that_is_rounded_up() -> None:
+    rounded = ("lines.rounding.place = claim", "lines.rounding.unit = 10", "lines.rounding.mode = up")
+    law = policy("basic.ratio = 0.5", "lines.order = share-first", *rounded)
+    found = settle(
+        Claim("c", DAY, {}, (Line(amount_fen=1_000, grade="C"), Line(amount_fen=30, grade="B", first_share=100_000))),
+        Entitlement(),
+        law,
+    )
+    assert (found.fulamt_ownpay_amt, found.preselfpay_amt, found.inscp_scp_amt) == (1_000, 10, 20)

@@ -3,7 +3,7 @@
 A ratio is `num` of DENOMINATOR, exact: own share × factor by person, then the fund's multiplier, then points added.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tariffs.copay.claim import RATIO_ONE
 from tariffs.copay.policy import NoRule, Scene
@@ -11,10 +11,11 @@ from tariffs.copay.rounding import Rounding, together
 from tariffs.copay.row import Row
 
 DENOMINATOR = RATIO_ONE**3
+MILLIONTH = RATIO_ONE**2
+"""A millionth of DENOMINATOR: a ratio of the table as `num`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Struct, frozen=True, gc=False):
     """From `start_fen` on the layer's axis until the next band; the fund's share is `num` of DENOMINATOR."""
 
     start_fen: int
@@ -23,8 +24,7 @@ class Band:
     code: str
 
 
-@dataclass(slots=True)
-class Paid:
+class Paid(Struct, gc=False):
     """One band's part of a claim: `entering` of it the fund pays `fund`; `over` was cut off by a cap."""
 
     band: Band
@@ -32,16 +32,12 @@ class Paid:
     fund: int
     over: int = 0
 
-    @property
-    def own(self) -> int:
-        """What the person keeps of what entered."""
-        return self.entering - self.fund
-
 
 def bands_of(scene: Scene, layer: str, code: str) -> tuple[Band, ...]:
     """The layer's bands for this claim in their order, () when it has none. Raises NoRule where two ratios hold.
 
-    A layer without bands has one from 0 (policy item …000).
+    A layer without bands has one from 0 (policy item …000); what lies below the first of several is nobody's but the
+    person's (the same item).
     """
     change = _Change(scene, layer)
     found: list[Band] = []
@@ -58,7 +54,8 @@ def bands_of(scene: Scene, layer: str, code: str) -> tuple[Band, ...]:
         ratio = change.ratio(layer)
         return () if ratio is None else (Band(0, ratio[0], ratio[1], f"{code}000"),)
     found.sort(key=lambda band: band.start_fen)
-    return tuple(Band(one.start_fen, one.num, one.rows, f"{code}{nth:03d}") for nth, one in enumerate(found, 1))
+    bands = [Band(one.start_fen, one.num, one.rows, f"{code}{nth:03d}") for nth, one in enumerate(found, 1)]
+    return tuple(bands) if not bands[0].start_fen else (Band(0, 0, (), f"{code}000"), *bands)
 
 
 class _Change:
@@ -83,34 +80,31 @@ class _Change:
             return None
         assert isinstance(row.value, int)
         keeps = row.value if own is not None else RATIO_ONE - row.value
-        share = min(RATIO_ONE**2, keeps * self.factor)
-        num = (RATIO_ONE**2 - share) * self.multiplier + self.addition * RATIO_ONE**2
+        share = min(MILLIONTH, keeps * self.factor)
+        num = (MILLIONTH - share) * self.multiplier + self.addition * MILLIONTH
         return max(0, min(DENOMINATOR, num)), (row, *self.rows)
 
 
 def pay(bands: tuple[Band, ...], start: int, amount: int, rounding: Rounding, side: str, per_band: bool) -> list[Paid]:
-    """What the fund pays of `amount` that lies from `start` on. `side`: whose share is rounded, "fund" or "person".
-
-    What lies below the first band is nobody's but the person's.
-    """
-    parts: list[tuple[Band, int]] = []
-    if bands and start < bands[0].start_fen:
-        below = Band(0, 0, (), f"{bands[0].code[:-3]}000")
-        parts.append((below, min(amount, bands[0].start_fen - start)))
-    for nth, band in enumerate(bands):
-        low = max(start, band.start_fen)
-        high = start + amount if nth + 1 == len(bands) else min(start + amount, bands[nth + 1].start_fen)
+    """What the fund pays of `amount` that lies from `start` on. `side`: whose share is rounded, "fund" or "person"."""
+    found: list[Paid] = []
+    shares: list[int] = []
+    low, end = start, start + amount
+    for nth, band in enumerate(bands, 1):
+        high = end if nth == len(bands) else min(end, bands[nth].start_fen)
         if high > low:
-            parts.append((band, high - low))
-    sizes = [size for _, size in parts]
-    shares = [size * (band.num if side == "fund" else DENOMINATOR - band.num) for band, size in parts]
-    if per_band:
-        rounded = [min(size, rounding.of(share, DENOMINATOR)) for size, share in zip(sizes, shares, strict=True)]
-    else:
-        rounded = together(shares, DENOMINATOR, rounding, sizes)
+            size, low = high - low, high
+            share = size * (band.num if side == "fund" else DENOMINATOR - band.num)
+            shares.append(share)
+            found.append(Paid(band, size, min(size, rounding.of(share, DENOMINATOR))))
+    if not per_band:
+        rounded = together(shares, DENOMINATOR, rounding, [one.entering for one in found])
+        for one, fund in zip(found, rounded, strict=True):
+            one.fund = fund
     if side != "fund":
-        rounded = [size - own for size, own in zip(sizes, rounded, strict=True)]
-    return [Paid(band, size, fund) for (band, size), fund in zip(parts, rounded, strict=True)]
+        for one in found:
+            one.fund = one.entering - one.fund
+    return found
 
 
 def cut(paid: list[Paid], left: int, backward: bool, rounding: Rounding) -> None:

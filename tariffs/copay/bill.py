@@ -92,7 +92,12 @@ class Bill(Struct, frozen=True):
         """Raises Unbalanced when an identity of the national interface does not hold (I1 to I7)."""
         parts = self.fulamt_ownpay_amt + self.overlmt_selfpay + self.preselfpay_amt + self.inscp_scp_amt
         side = -1 if self.cancels else 1
-        by_name = [*zip(*map(_of_line, self.lines), strict=True)]
+        rows = [
+            (part.fulamt, part.overlmt, part.preself, part.scope, line.fund_fen, line.hosp_fen, line.person_fen)
+            for line in self.lines
+            for part in (line.parted,)
+        ]
+        by_name = [*zip(*rows, strict=True)]
         *sums, fund, hospital, person = map(sum, by_name)
         mine = _shares(self)
         least = -max(map(max, (mine, *by_name))) if self.cancels else min(map(min, (mine, *by_name)))
@@ -138,9 +143,6 @@ MONEY = tuple(field.name for field in fields(Bill) if field.name.endswith(("amt"
 
 _shares = attrgetter(*(name for name in MONEY if name != "balc"))
 _funds = attrgetter(*FUNDS)
-_of_line = attrgetter(
-    *(f"parted.{part}" for part in ("fulamt", "overlmt", "preself", "scope")), "fund_fen", "hosp_fen", "person_fen"
-)
 
 
 def _negated(line: LineShare) -> LineShare:

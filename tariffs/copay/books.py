@@ -1,6 +1,6 @@
 """The money of one claim while it is settled: where each fen stands, what was counted, and the steps so far."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from tariffs.copay.bill import Step
 from tariffs.copay.claim import Claim, Entitlement, Key
@@ -9,26 +9,33 @@ from tariffs.copay.periods import period_key
 from tariffs.copay.policy import Scene
 
 
-@dataclass(slots=True)
-class Books:
+def _nothing() -> dict[str, int]:
+    return _NOTHING.copy()
+
+
+_NOTHING = dict.fromkeys(PARTS, 0)
+
+
+class Books(Struct):
     """`parts`: what is still the person's, by part; their sum falls as funds, hospital and accounts pay.
 
-    `funds`: paid so far by field. `merged`: parts that the pool took in, and that are one for the lines' shares.
-    `paid_from`: what funds and hospital paid of each part. `periods`: names of this claim's periods.
-    `adopted`: what the card counted beyond the entitlement.
+    `brought`: what the lines brought into each part. `funds`: paid so far by field. `merged`: parts that the pool took
+    in, and that are one for the lines' shares. `funds_from`, `hospital_from`: what these paid of each part.
+    `periods`: names of this claim's periods. `adopted`: what the card counted beyond the entitlement.
     """
 
     claim: Claim
     entitlement: Entitlement
     scene: Scene
     year_start: tuple[int, int]
-    parts: dict[str, int]
+    steps: list[Step]
+    brought: dict[str, int]
+    parts: dict[str, int] = field(default_factory=_nothing)
     funds: dict[str, int] = field(default_factory=dict)
     counted: dict[Key, int] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
     merged: tuple[str, ...] = ("scope",)
-    funds_from: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
-    hospital_from: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    funds_from: dict[str, int] = field(default_factory=_nothing)
+    hospital_from: dict[str, int] = field(default_factory=_nothing)
     accounts_from: dict[str, int] = field(default_factory=dict)
     deductible: int = 0
     periods: dict[str, str] = field(default_factory=dict)
@@ -45,7 +52,10 @@ class Books:
 
     def so_far(self, key: Key | None) -> int:
         """What was counted before this claim."""
-        return max(0, self.entitlement.counted.get(key, 0) + self.adopted.get(key, 0)) if key else 0
+        if key is None:
+            return 0
+        counted = self.entitlement.counted.get(key, 0) + self.adopted.get(key, 0)
+        return counted if counted > 0 else 0
 
     def adopt(self, key: Key | None, value: int) -> bool:
         """Take `value` for what was counted before, where less is known; what is missing is counted. Whether it was."""
@@ -66,12 +76,15 @@ class Books:
         return sum([self.parts[part] for part in parts])
 
     def take(self, amount: int, parts: tuple[str, ...]) -> dict[str, int]:
-        """Take `amount` out of the parts, in their order; what was taken from each."""
+        """Take `amount` out of the parts, in their order; what was taken from those that it came from."""
         taken: dict[str, int] = {}
         for part in parts:
-            taken[part] = min(amount, self.parts[part])
-            self.parts[part] -= taken[part]
-            amount -= taken[part]
+            if not amount:
+                break
+            if there := self.parts[part]:
+                taken[part] = there if there < amount else amount
+                self.parts[part] = there - taken[part]
+                amount -= taken[part]
         assert not amount, "more is taken than there is"
         return taken
 

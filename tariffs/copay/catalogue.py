@@ -1,8 +1,6 @@
 """What the policy says of one item: class, first share, price limit, approval, direct payment."""
 
 from collections.abc import Sequence
-from functools import partial
-from operator import attrgetter
 
 from msgspec import Struct
 
@@ -17,7 +15,8 @@ NO_LIMIT = 999_999 * PRICE_ONE
 class ItemTerms(Struct, frozen=True):
     """`first_share` in millionths; `fixed`, `least`, `most` of the first share in fen a unit; `direct` a ratio.
 
-    `covered`: kept out neither by its class nor by a restriction without approval. `limit` in millionths a unit.
+    `covered`: kept out neither by its class nor by a restriction without approval; what is kept out has no first
+    share and no limit. `limit` in millionths a unit.
     `only_ratio`: the first share is this ratio of its base and nothing else, or there is none.
     """
 
@@ -33,21 +32,25 @@ class ItemTerms(Struct, frozen=True):
     only_ratio: bool = True
 
 
-_ASKED = attrgetter("item", "category", "grade", "first_share", "limit", "restricted", "approval", "parted")
-"""What of a line its terms hang on; of `parted`, only whether there is one."""
-
-
 def terms_of(lines: Sequence[Line], scene: Scene) -> list[ItemTerms]:
     """For each line: the catalogue's row that names the item goes before the line's own value, this before a general
     row."""
+    # All that a line's terms hang on; of `parted`, only whether there is one.
     known, found = scene.memory.get, []
     for line in lines:
-        key = _ASKED(line)
-        if key[-1] is not None:
-            key = (*key[:-1], True)
+        key = (
+            line.item,
+            line.category,
+            line.grade,
+            line.first_share,
+            line.limit,
+            line.restricted,
+            line.approval,
+            line.parted is None,
+        )
         terms = known(key)
         if terms is None:
-            found.append(scene.remembered(key, partial(_looked_up, line, scene)))
+            found.append(scene.remembered(key, _looked_up, line))
             continue
         found.append(terms[0])
         if terms[1]:
@@ -55,7 +58,7 @@ def terms_of(lines: Sequence[Line], scene: Scene) -> list[ItemTerms]:
     return found
 
 
-def _looked_up(line: Line, scene: Scene) -> ItemTerms:
+def _looked_up(scene: Scene, line: Line) -> ItemTerms:
     facts = {**scene.facts, "item": line.item, "category": line.category}
     rows: list[Row] = []
 
@@ -83,7 +86,9 @@ def _looked_up(line: Line, scene: Scene) -> ItemTerms:
     share = number("item.first", line.first_share) if grade == "B" else 0
     bounds = ("fixed", "least", "most")
     fixed, least, most = (number(f"item.first.{what}") if grade == "B" else None for what in bounds)
-    covered = line.approval == "1" if restricted else line.approval != "2"
+    direct = number("item.direct")
+    if not (line.approval == "1" if restricted else line.approval != "2"):
+        return ItemTerms(grade, direct=direct, rows=tuple(rows))
     return ItemTerms(
         grade,
         first_share=share or 0,
@@ -91,8 +96,8 @@ def _looked_up(line: Line, scene: Scene) -> ItemTerms:
         least=least,
         most=most,
         limit=None if limit is None or limit >= NO_LIMIT else limit,
-        covered=covered,
+        covered=True,
         only_ratio=not fixed and least is None and most is None,
-        direct=number("item.direct"),
+        direct=direct,
         rows=tuple(rows),
     )

@@ -15,7 +15,7 @@ from tariffs.copay.row import Row
 def hold_ceiling(books: Books) -> None:
     """Let the fund pay what lies above the ceiling; counts own share, costs and whether the ceiling was reached."""
     scene = books.scene
-    if not scene.remembered("ceiling", lambda: _exists(scene)):
+    if not scene.remembered("ceiling", _exists):
         return
     counts = scene.parts("ceiling.counts", ("dedc", "own", "withheld"))
     name, period = scene.word("ceiling.accumulator", "ceiling"), scene.word("ceiling.period", "year")

@@ -7,7 +7,6 @@ from tariffs.copay import bands
 from tariffs.copay.bands import Band, Paid
 from tariffs.copay.bill import Step
 from tariffs.copay.books import Books
-from tariffs.copay.claim import RATIO_ONE
 from tariffs.copay.oncard import adopt_card
 from tariffs.copay.policy import Layer, NoRule
 from tariffs.copay.terms import LayerTerms, layer_terms
@@ -33,11 +32,14 @@ def pay_layer(layer: Layer, books: Books) -> None:
     if terms.cap_kind == "base" and terms.cap is not None:
         within = min(amount, max(0, terms.cap - start))
     paid = _paid(terms, books, start, within)
-    withheld = _withheld(terms, books, sum([one.fund for one in paid])) if terms.withheld is not None else 0
+    withheld = 0 if terms.withheld is None else _withheld(terms, books, sum([one.fund for one in paid]))
     _cut(terms, books, paid, withheld)
-    _trace(terms, books, paid, withheld, amount - within)
-    fund = sum([one.fund for one in paid]) - withheld
-    came = sum([one.entering for one in paid])
+    fund, came, over = -withheld, 0, amount - within
+    for one in paid:
+        fund += one.fund
+        came += one.entering
+        over += one.over
+    _trace(terms, books, paid, withheld, over)
     books.count(entered, came)
     for period in terms.names.paid_periods:
         books.count(books.key(terms.names.paid, period), fund)
@@ -77,12 +79,14 @@ def _deductible(terms: LayerTerms, books: Books, total: int) -> int:
     if terms.franchise and so_far + total > standard:
         taken = 0
     books.count(seen, total)
-    for key in {dedc, books.key(terms.names.dedc, terms.period)}:
-        books.count(key, taken)
+    books.count(dedc, taken)
+    if period != terms.period:
+        books.count(books.key(terms.names.dedc, terms.period), taken)
     layer = terms.layer
     zh, en = f"{layer.zh}起付线", f"{layer.en}: deductible"
-    rows = terms.rows_deductible
-    books.steps.append(Step(layer.deductible_code, zh, en, total, 0, taken, layer.field, rows=rows))
+    books.steps.append(
+        Step(layer.deductible_code, zh, en, total, 0, taken, layer.field, None, 0, terms.rows_deductible)
+    )
     return taken
 
 
@@ -128,19 +132,19 @@ def _cut(terms: LayerTerms, books: Books, paid: list[Paid], withheld: int) -> No
         bands.cut(paid, min(left) + withheld, backward, terms.rounding)
 
 
-def _trace(terms: LayerTerms, books: Books, paid: list[Paid], withheld: int, outside: int) -> None:
+def _trace(terms: LayerTerms, books: Books, paid: list[Paid], withheld: int, over: int) -> None:
     """A step for each band, for what was withheld, and for what is over the cap."""
     layer, steps = terms.layer, books.steps
     for one in paid:
         if one.entering:
             band, own = one.band, one.entering - one.fund
-            ratio = None if terms.fixed is not None else band.num // RATIO_ONE**2
+            ratio = None if terms.fixed is not None else band.num // bands.MILLIONTH
             steps.append(
-                Step(band.code, layer.zh, layer.en, one.entering, one.fund, own, layer.field, ratio, rows=band.rows)
+                Step(band.code, layer.zh, layer.en, one.entering, one.fund, own, layer.field, ratio, 0, band.rows)
             )
     if withheld:
         zh, en = f"{layer.zh}扣留", f"{layer.en}: withheld"
         steps.append(Step("W000", zh, en, 0, -withheld, withheld, layer.field, rows=terms.rows_withheld))
-    if over := outside + sum([one.over for one in paid]):
+    if over:
         zh, en = f"{layer.zh}超限额", f"{layer.en}: over the cap"
         steps.append(Step(layer.over_code, zh, en, over, 0, over, layer.field, rows=terms.rows_cap))

@@ -154,14 +154,14 @@ class Scene:
         self.memory = memory
         self.unverified = False
 
-    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` returns, looked up once for all claims like this one."""
+    def remembered(self, key: Hashable, make: Callable[..., T], *what: object) -> T:
+        """What `make` returns of this scene (and of `what`), looked up once for all claims like this one."""
         found = self.memory.get(key)
         if found is None:
             if len(self.memory) >= REMEMBERED_MAX:
                 self.memory.clear()
             before, self.unverified = self.unverified, False
-            found = self.memory[key] = (make(), self.unverified)
+            found = self.memory[key] = (make(self, *what), self.unverified)
             self.unverified |= before
         value: T = found[0]
         self.unverified |= found[1]

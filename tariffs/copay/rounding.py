@@ -46,9 +46,10 @@ def shared(total: int, weights: Sequence[int]) -> list[int]:
         return [0] * len(weights)
     if total == whole:
         return list(weights)
-    shares = [total * weight // whole for weight in weights]
+    exact = [total * weight for weight in weights]
+    shares = [numerator // whole for numerator in exact]
     if short := total - sum(shares):
-        rests = [total * weight % whole for weight in weights]
+        rests = [numerator % whole for numerator in exact]
         for place in sorted(range(len(rests)), key=rests.__getitem__, reverse=True)[:short]:
             shares[place] += 1
     return shares

@@ -3,6 +3,7 @@
 A function; a late claim finds the values and the periods of its own day. Source: docs/copay.md, "The order".
 """
 
+from operator import add, sub
 from typing import Any
 
 from tariffs.copay.accounts import pay_accounts
@@ -11,7 +12,7 @@ from tariffs.copay.books import Books
 from tariffs.copay.ceiling import hold_ceiling
 from tariffs.copay.claim import RATIO_ONE, BadClaim, Claim, Entitlement, Parted
 from tariffs.copay.layers import pay_layer
-from tariffs.copay.parameters import FUNDS, PARTS
+from tariffs.copay.parameters import FUNDS
 from tariffs.copay.policy import Policy, Scene
 from tariffs.copay.rounding import Rounding, shared
 from tariffs.copay.split import Split, split
@@ -29,11 +30,11 @@ def settle(claim: Claim, entitlement: Entitlement, policy: Policy) -> Bill:
     scene = policy.at(claim.day, facts)
     lines = split(claim.lines, scene, minor)
     if "amount" in policy.told:
-        whole = -(-lines.whole.scope // minor)
+        whole = -(-sum(lines.columns["scope"]) // minor)
         scene = policy.at(claim.day, {**facts, "amount": str(whole)}).after(scene)
     _first_of_claim(lines, scene)
-    books = Books(claim, entitlement, scene, claim_terms(scene).year_start, dict.fromkeys(PARTS, 0))
-    books.steps.extend(lines.steps)
+    brought = {part: sum(column) for part, column in lines.columns.items()}
+    books = Books(claim, entitlement, scene, claim_terms(scene).year_start, lines.steps, brought)
     _open(books, lines)
     pay_accounts(books, "first")
     for layer in policy.layers:
@@ -54,32 +55,23 @@ def _first_of_claim(lines: Split, scene: Scene) -> None:
     if row is None or not isinstance(row.value, int):
         return
     rounding = Rounding(claim_terms(scene).rounding.mode)
-    total = lines.whole.scope
+    scopes = lines.columns["scope"]
+    total = sum(scopes)
     first = min(total, rounding.of(total * row.value, RATIO_ONE))
-    lines.away = shared(first, [parted.scope for parted in lines.parted])
+    lines.carve(shared(first, scopes))
     lines.steps.append(Step("S000", "异地先行自付", "away from home: first share", total, 0, first, rows=(row,)))
 
 
 def _open(books: Books, lines: Split) -> None:
     """Put the lines' parts into the books; lines that are paid directly never reach a layer."""
     parts, first_layer = books.parts, books.scene.policy.layers[0]
-    if not any(lines.away) and not lines.has_direct:
-        whole = lines.whole
-        parts["fulamt"], parts["overlmt"] = whole.fulamt, whole.overlmt
-        parts["preself"], parts["scope"] = whole.preself, whole.scope
-        return
-    for parted, away, direct in zip(lines.parted, lines.away, lines.direct, strict=True):
-        parts["fulamt"] += parted.fulamt
-        parts["overlmt"] += parted.overlmt
-        parts["preself"] += parted.preself
-        parts["away"] += away
-        scope = parted.scope - away
-        if direct is None:
-            parts["scope"] += scope
-        else:
-            paid = min(direct, scope)
-            parts["own"] += scope
-            books.fund(first_layer.field, paid, ("own",))
+    parts |= books.brought
+    if lines.has_direct:
+        for scope, direct in zip(lines.columns["scope"], lines.direct, strict=True):
+            if direct is not None:
+                parts["scope"] -= scope
+                parts["own"] += scope
+                books.fund(first_layer.field, min(direct, scope), ("own",))
 
 
 def _hospital(books: Books) -> None:
@@ -97,7 +89,7 @@ def _hospital(books: Books) -> None:
 
 def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
     claim, accounts = books.claim, books.accounts_from
-    shares, whole, away = _line_shares(books, lines), lines.whole, sum(lines.away)
+    brought = books.brought
     funds: dict[str, Any] = {name: books.funds.get(name, 0) for name in FUNDS}
     account, hospital = sum(accounts.values()), claim.hospital_part_fen
     cash = sum(books.parts.values())
@@ -107,11 +99,11 @@ def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
         policy=policy.version,
         currency=policy.currency,
         decimals=policy.decimals,
-        medfee_sumamt=whole.amount,
-        fulamt_ownpay_amt=whole.fulamt,
-        overlmt_selfpay=whole.overlmt,
-        preselfpay_amt=whole.preself + away,
-        inscp_scp_amt=whole.scope - away,
+        medfee_sumamt=sum(lines.amounts),
+        fulamt_ownpay_amt=brought["fulamt"],
+        overlmt_selfpay=brought["overlmt"],
+        preselfpay_amt=brought["preself"] + brought["away"],
+        inscp_scp_amt=brought["scope"],
         act_pay_dedc=books.deductible,
         **funds,
         fund_pay_sumamt=sum(funds.values()),
@@ -123,7 +115,7 @@ def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
         balc=sum(books.entitlement.accounts.values()) - account,
         accounts=accounts,
         counted=books.counted,
-        lines=shares,
+        lines=_line_shares(books, lines),
         steps=tuple(books.steps),
         unverified=books.scene.unverified,
     )
@@ -131,57 +123,32 @@ def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
 
 def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
     """Hand what funds and hospital paid of each part back to the lines that brought it, so that the sums agree."""
-    parted = lines.parted
-    if any(lines.away):
-        parted = [
-            Parted(one.fulamt, one.overlmt, one.preself + away, one.scope - away)
-            for one, away in zip(lines.parted, lines.away, strict=True)
-        ]
-    fund = [0] * len(parted)
+    columns, merged, person = lines.columns, books.merged, lines.amounts
+    fund = hospital = [0] * len(person)
     if lines.has_direct:
-        fund = [min(direct or 0, one.scope) for direct, one in zip(lines.direct, parted, strict=True)]
+        fund = [min(direct or 0, scope) for direct, scope in zip(lines.direct, columns["scope"], strict=True)]
+        columns = {**columns, "scope": list(map(sub, columns["scope"], fund))}
+        person = list(map(sub, person, fund))
     direct_sum = sum(fund)
-    hospital = [0] * len(parted)
-    for group in (books.merged, *((part,) for part in _BROUGHT if part not in books.merged)):
-        pool = "scope" in group
-        inner = (*group, "dedc", "own", "withheld", "overcap") if pool else group
-        paid = sum([books.funds_from[part] for part in inner]) - (direct_sum if pool else 0)
-        carried = sum([books.hospital_from[part] for part in inner])
-        if not paid and not carried:
-            continue
-        room = _brought(group, lines, parted, fund)
+    funds_from, hospital_from = books.funds_from, books.hospital_from
+    alone = [part for part in columns if (funds_from[part] or hospital_from[part]) and part not in merged]
+    for group in (merged, *[(part,) for part in alone]):
+        inner = (*group, *_OUT_OF_SCOPE) if group is merged else group
+        paid = sum([funds_from[part] for part in inner]) - (direct_sum if group is merged else 0)
+        carried = sum([hospital_from[part] for part in inner])
+        # What each line brought into the parts of the group.
+        room = columns[group[0]]
+        for part in group[1:]:
+            room = list(map(add, room, columns[part]))
         if paid:
             shares = shared(paid, room)
-            fund = [before + share for before, share in zip(fund, shares, strict=True)]
-        if paid and carried:
-            room = [before - share for before, share in zip(room, shares, strict=True)]
+            fund, person = list(map(add, fund, shares)), list(map(sub, person, shares))
         if carried:
-            hospital = [before + share for before, share in zip(hospital, shared(carried, room), strict=True)]
-    return tuple(
-        [
-            LineShare(grade, one, from_funds, from_hospital, step.base_fen - from_funds - from_hospital)
-            for grade, one, from_funds, from_hospital, step in zip(
-                lines.grades, parted, fund, hospital, lines.steps, strict=False
-            )
-        ]
-    )
+            shares = shared(carried, list(map(sub, room, shares)) if paid else room)
+            hospital, person = list(map(add, hospital, shares)), list(map(sub, person, shares))
+    parted = map(Parted, columns["fulamt"], columns["overlmt"], lines.firsts, lines.columns["scope"])
+    return tuple(map(LineShare, lines.grades, parted, fund, hospital, person))
 
 
-_BROUGHT = ("fulamt", "overlmt", "preself", "away", "scope")
-"""Parts in which money comes in with the lines."""
-
-
-def _brought(group: tuple[str, ...], lines: Split, parted: list[Parted], direct: list[int]) -> list[int]:
-    """What each line brought into the parts of `group`; of its scope, what was not paid directly."""
-    if group == ("scope",):
-        return [one.scope - paid for one, paid in zip(parted, direct, strict=True)]
-    columns: dict[str, list[int]] = {
-        "fulamt": [one.fulamt for one in parted] if "fulamt" in group else [],
-        "overlmt": [one.overlmt for one in parted] if "overlmt" in group else [],
-        "preself": [one.preself for one in lines.parted] if "preself" in group else [],
-        "away": lines.away,
-        "scope": [one.scope - paid for one, paid in zip(parted, direct, strict=True)] if "scope" in group else [],
-    }
-    if len(group) == 1:
-        return list(columns[group[0]])
-    return [sum(each) for each in zip(*(columns[part] for part in group), strict=True)]
+_OUT_OF_SCOPE = ("dedc", "own", "withheld", "overcap")
+"""Parts that the pool makes of what it took in."""

@@ -89,17 +89,17 @@ class AccountTerms(Struct, frozen=True):
 
 def claim_terms(scene: Scene) -> ClaimTerms:
     """Those of the claim."""
-    return scene.remembered("claim", lambda: _claim_terms(scene))
+    return scene.remembered("claim", _claim_terms)
 
 
 def layer_terms(scene: Scene, layer: Layer) -> LayerTerms:
     """Those of a layer. Raises NoRule where a band has no ratio, or two."""
-    return scene.remembered(layer.name, lambda: _layer_terms(scene, layer))
+    return scene.remembered(layer.name, _layer_terms, layer)
 
 
 def account_terms(scene: Scene) -> tuple[AccountTerms, ...]:
     """Those of the accounts that may pay anything, in the policy's order."""
-    return scene.remembered("account", lambda: _account_terms(scene))
+    return scene.remembered("account", _account_terms)
 
 
 def _claim_terms(scene: Scene) -> ClaimTerms:

@@ -21,7 +21,7 @@ LINES = 30
 PATIENTS = 50
 ROUNDS = 6
 TIMES_FASTER = 50
-"""What is promised; 31 to 48 were seen so far."""
+"""What is promised."""
 DAY = date(2025, 3, 1)
 NAMES = ("medfee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "act_pay_dedc",
          "hifp_pay", "hifob_pay", "fund_pay_sumamt", "psn_part_amt", "acct_pay", "psn_cash_pay")  # fmt: skip
