@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -71,7 +72,7 @@ class Box:
 
         Raises ConfigError when not even the last good copies can be read.
         """
-        pack, hot_list = load_tables(configuration)
+        pack, hot_list = self.device.precedence.unhurried(lambda: load_tables(configuration))
         _tell(self.alarm, pack, hot_list)
         self.device.post(lambda tables: Tables(pack.value, hot_list.value))
         log.info("from the next tap on: pack %s, hot list %s", pack.value.version, hot_list.value.version)
@@ -139,7 +140,8 @@ def build(
         worker.start()
     built = Box(device, journal, worker, alarm, pulse)
     heard = (lambda: worker.standing().server_time) if worker is not None else lambda: ""
-    turn = Turn(configuration, profiles, lambda: built.reload(configuration), built.at_next_trip, alarm, heard)
+    reload, unhurried = partial(built.reload, configuration), device.precedence.unhurried
+    turn = Turn(configuration, profiles, reload, built.at_next_trip, alarm, heard, unhurried)
     turn.take(clock.read().at.date())  # what is due holds from the first tap on
     for pages in web:
         pages.open(lambda: house(built, clock))

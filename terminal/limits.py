@@ -21,6 +21,9 @@ UNCLEAR_BEFORE_SIGNAL = 3
 BREATH_S = 0.0001
 """For which work beside the taps leaves the interpreter alone: time enough for the loop to take it for a card."""
 
+STRETCH_S = 0.0002
+"""For which such work computes before it gives way: a tenth of the fastest tap on simulated chips."""
+
 GIVE_WAY_S_MAX = 2.0
 """A tap takes a tenth of this; a chip that asks for time again and again must not stop the sending for good."""
 

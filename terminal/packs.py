@@ -142,8 +142,11 @@ class Turn:
         post: Callable[[Callable[[], Pack | None]], object],
         alarm: Callable[[str, str], None],
         server_time: Callable[[], str] = lambda: "",
+        unhurried: Callable[[Callable[[], Pack]], Pack] = lambda work: work(),
     ) -> None:
+        """`unhurried` does long work in a way that no tap waits for it."""
         self._server_time, self._told = server_time, kept_server_time(configuration)
+        self._unhurried = unhurried
         self._shelf = shelf_of(configuration)
         self._profiles = profiles
         self._reload, self._post, self._alarm = reload, post, alarm
@@ -177,7 +180,8 @@ class Turn:
                 self._reload()
             due = state.due(today)
             if due is not None:
-                pack = checked(self._shelf.files(due), due.version, self._profiles)
+                files = self._shelf.files(due)
+                pack = self._unhurried(lambda: checked(files, due.version, self._profiles))
                 log.info("pack %s takes force before the next trip", due.version)
                 self._post(lambda: self._switch(due, pack, today))
         except ConfigError as trouble:

@@ -4,10 +4,15 @@ Python runs one thread at a time. A thread that computes keeps the others waitin
 chips each time anew; so who computes does it in short stretches and gives way between them.
 """
 
+import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from terminal.limits import BREATH_S, GIVE_WAY_S_MAX
+from terminal.limits import BREATH_S, GIVE_WAY_S_MAX, STRETCH_S
+
+T = TypeVar("T")
 
 
 class Precedence:
@@ -30,3 +35,23 @@ class Precedence:
         """
         time.sleep(BREATH_S)
         self._nobody_served.wait(GIVE_WAY_S_MAX)
+
+    def unhurried(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises; it gives way between its calls, whatever it is made of.
+
+        For work that knows nothing of taps, as reading a pack. It must hold nothing that a tap may wait for: no lock,
+        no log.
+        """
+        due, before = time.perf_counter() + STRETCH_S, sys.getprofile()
+
+        def between_calls(*_call: object) -> None:
+            nonlocal due
+            if time.perf_counter() >= due:
+                self.give_way()
+                due = time.perf_counter() + STRETCH_S
+
+        sys.setprofile(between_calls)  # of this thread alone
+        try:
+            return work()
+        finally:
+            sys.setprofile(before)

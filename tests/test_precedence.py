@@ -1,6 +1,7 @@
 """A tap comes before the work of other threads: that work stops within one short stretch, and goes on afterwards."""
 
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,6 +47,12 @@ def in_a_thread(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
+def stands_still(count: list[int], worker: threading.Thread) -> bool:
+    before = count[0]
+    worker.join(0.05)
+    return count[0] == before
+
+
 def other_work(precedence: Precedence, went_on: list[str]) -> threading.Thread:
     def work() -> None:
         precedence.give_way()
@@ -88,12 +95,38 @@ def test_work_in_stretches_stops_for_a_tap_and_goes_on_after_it(precedence: Prec
     other = in_a_thread(computes)
     wait_until(lambda: stretches[0] > 10)
     with precedence:
-        before = stretches[0]
-        other.join(0.05)
-        assert stretches[0] <= before + 1  # the stretch that had begun
-    wait_until(lambda: stretches[0] > before + 1)
+        wait_until(lambda: stands_still(stretches, other))
+        stopped = stretches[0]
+    wait_until(lambda: stretches[0] > stopped)
     done.set()
     other.join(30)
+
+
+def test_work_that_knows_nothing_of_taps_gives_way_between_its_calls(precedence: Precedence) -> None:
+    calls, done = [0], threading.Event()
+
+    def computes() -> str:
+        while not done.is_set():
+            calls[0] += 1
+        return "read"
+
+    found: list[str] = []
+    other = in_a_thread(lambda: found.append(precedence.unhurried(computes)))
+    wait_until(lambda: calls[0] > 10)
+    with precedence:
+        wait_until(lambda: stands_still(calls, other))
+        stopped = calls[0]
+    wait_until(lambda: calls[0] > stopped)
+    done.set()
+    other.join(30)
+    assert found == ["read"]
+
+
+def test_unhurried_work_gives_and_raises_what_it_would_and_leaves_no_hook(precedence: Precedence) -> None:
+    assert precedence.unhurried(lambda: sum(map(int, "123"))) == 6
+    with pytest.raises(ZeroDivisionError):
+        precedence.unhurried(lambda: 1 // 0)
+    assert sys.getprofile() is None
 
 
 def test_a_batch_is_made_in_short_stretches_and_of_the_same_bytes() -> None:

@@ -1,20 +1,27 @@
-"""Taps while three days of backlog drain, beside taps of the same device whose sync thread is not running.
+"""Taps while three days of backlog drain, or while tables are loaded, beside taps of the same device without.
 
 Blocks of taps alternate, so that the machine's noise meets both alike. The backend is the product's own, in its own
 process and with its file in memory: a terminal shares neither processor nor disk with it.
 """
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
 from itertools import count
 from pathlib import Path
 
 from apdu.virtual import remote
+from config.blacklist import build
+from config.hotlist import HotList
+from config.model import Configuration, HotListFile
 from sync.journal import Journal
 from sync.worker import Worker
 from tests.bench.figures import Figure, median, p99
 from tests.bench.process import backend
-from tests.bench.stage import card, stage
+from tests.bench.stage import Stage, card, stage
 
 BACKLOG_ROWS = 2_250
 """Three days of one of 2,000 terminals: 4.5 million rows."""
@@ -23,37 +30,82 @@ BLOCKS, TAPS = 10, 50
 GAP_S = 0.02
 """Between one card and the next: riders take longer, and the sending never rests meanwhile."""
 
+LISTED = 20_000
+"""Cards on the issuer's list, a guess: nobody publishes how long Jiaxing's is."""
+
 STOP_SECONDS = 15.0
 MEDIAN_MAX, P99_MAX = 1.10, 1.25
 
 
 def taps(chips: remote.Virtual, folder: Path) -> Iterator[Figure]:
-    """BLOCKS blocks of TAPS taps, every other one while the backlog drains."""
-    draining: list[float] = []
-    without: list[float] = []
-    sent = 0
+    """Blocks of taps, every other one while a backlog drains; then while pack and hot list are loaded anew."""
     with backend(folder) as address, stage(folder / "drain", chips, "jiaxing", backend=address) as on:
-        worker, journal = on.worker, on.device.desk.journal
-        assert worker is not None and worker.stop(STOP_SECONDS)
-        riders = (chips.remote.add(card(number), f"drain-{number}") for number in count(80_000))
-        while journal.last_seq < BACKLOG_ROWS:
-            on.paid(next(riders))
-        for _ in range(BLOCKS):
-            without += [on.paid(next(riders)) for _ in _gaps()]
-            worker.start()
-            for _ in _gaps():
-                draining.append(on.paid(next(riders)))
-                sent += _refilled(worker, journal)
-            assert worker.stop(STOP_SECONDS)
+        yield from _draining(on, _riders(chips, 80_000))
+    with stage(folder / "load", chips, "jiaxing") as on:
+        yield from _loading(on, _listed(on.device.configuration), _riders(chips, 90_000))
+
+
+def _riders(chips: remote.Virtual, first: int) -> Iterator[str]:
+    """New cards: one that came before may be passed back."""
+    return (chips.remote.add(card(number), f"drain-{number}") for number in count(first))
+
+
+def _draining(on: Stage, riders: Iterator[str]) -> Iterator[Figure]:
+    worker, journal = on.built.worker, on.built.journal
+    assert worker is not None and worker.stop(STOP_SECONDS)
+    while journal.last_seq < BACKLOG_ROWS:
+        on.paid(next(riders))
+    draining, without, sent = list[float](), list[float](), 0
+    for _ in range(BLOCKS):
+        without += [on.paid(next(riders)) for _ in _gaps()]
+        worker.start()
+        for _ in _gaps():
+            draining.append(on.paid(next(riders)))
+            sent += _refilled(worker, journal)
+        assert worker.stop(STOP_SECONDS)
     if sent < BACKLOG_ROWS:
         raise RuntimeError(f"only {sent} rows were sent while the taps went on")
-    note = f"{len(draining)} taps each in turn; {sent} rows sent meanwhile"
-    here, there = median(draining), median(without)
-    yield Figure("tap while three days of backlog drain", here, "ms", p99=p99(draining), floor=there, note=note)
-    yield Figure("  median, ratio to a tap without sync", here / there, "x", limit=MEDIAN_MAX, floor=1.0)
-    here, there = p99(draining), p99(without)
-    note = f"{here:.2f} ms, and {there:.2f} ms without sync"
-    yield Figure("  p99, ratio to that of taps without sync", here / there, "x", limit=P99_MAX, floor=1.0, note=note)
+    yield from _compared("three days of backlog drain", draining, without, f"{sent} rows sent")
+
+
+def _listed(configuration: Configuration) -> Configuration:
+    """The same device with a black list of the issuer's."""
+    day = date(2026, 11, 1)
+    file = Path(configuration.terminal.data) / f"{day:%Y%m%d}_Black.txt"
+    file.write_bytes(build(HotList(day, [(f"3140{number:016d}", 1) for number in range(LISTED)])))
+    return replace(configuration, hot_list=HotListFile(str(file)))
+
+
+def _loading(on: Stage, configuration: Configuration, riders: Iterator[str]) -> Iterator[Figure]:
+    loading, without, loads = list[float](), list[float](), 0
+    for _ in range(BLOCKS):
+        without += [on.paid(next(riders)) for _ in _gaps()]
+        enough = threading.Event()
+        with ThreadPoolExecutor(1) as other:
+            loader = other.submit(_loads, on, configuration, enough)
+            loading += [on.paid(next(riders)) for _ in _gaps()]
+            enough.set()
+            loads += loader.result()
+    yield from _compared("pack and hot list are loaded", loading, without, f"{loads} loads")
+
+
+def _loads(on: Stage, configuration: Configuration, enough: threading.Event) -> int:
+    """Load the tables again and again; how many times."""
+    loads = 0
+    while not enough.is_set():
+        on.built.reload(configuration)
+        loads += 1
+    return loads
+
+
+def _compared(what: str, beside: list[float], without: list[float], done: str) -> Iterator[Figure]:
+    here, there = median(beside), median(without)
+    note = f"{len(beside)} taps each in turn; {done} meanwhile"
+    yield Figure(f"tap while {what}", here, "ms", p99=p99(beside), floor=there, note=note)
+    yield Figure("  ratio of the medians, with and without", here / there, "x", limit=MEDIAN_MAX, floor=1.0)
+    here, there = p99(beside), p99(without)
+    note = f"{here:.2f} ms, and {there:.2f} ms without"
+    yield Figure("  ratio of the p99, with and without", here / there, "x", limit=P99_MAX, floor=1.0, note=note)
 
 
 def _gaps() -> Iterator[None]:

@@ -46,7 +46,7 @@ class Stage:
 
     def __init__(self, chips: remote.Virtual, built: box.Box) -> None:
         self.chips = chips.remote
-        self.worker = built.worker
+        self.built = built
         self.device = device = built.device
         assert device.reader is not None
         self.reader: ContactlessReader = device.reader

@@ -1,6 +1,8 @@
-"""The device's sync thread gives way to its loop."""
+"""The device's other threads give way to its loop."""
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -21,3 +23,16 @@ def test_the_sync_thread_asks_the_loop_for_leave(rig: Rig, monkeypatch: pytest.M
     assert journal.acknowledged < journal.last_seq
     leave.set()
     assert eventually(lambda: journal.acknowledged == journal.last_seq)
+
+
+def test_new_tables_are_read_without_hurry(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def unhurried(work: Callable[[], Any]) -> Any:
+        given.append(work())
+        return given[-1]
+
+    monkeypatch.setattr(rig.box.device.precedence, "unhurried", unhurried)
+    rig.box.reload(rig.configuration)
+    [(pack, _hot_list)] = given
+    assert eventually(lambda: rig.box.device.tables.pack is pack.value)

@@ -1,5 +1,6 @@
 """What the office signs is taken, whole and on its day; nothing else is."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from config.editions import Edition, State
 from config.model import Configuration
 from config.signing.contents import Entry
 from config.signing.fetch import fetcher
+from tariffs.pack import Pack
 from terminal import box, packs, plan, signed
 from terminal.faces.words import status_line
 from terminal.mode import Mode
@@ -41,10 +43,19 @@ def test_on_its_day_it_takes_force_between_two_trips_and_can_be_undone(office: O
     def fail(what: str, why: str) -> None:
         raise AssertionError(f"{what}: {why}")
 
-    turn = packs.Turn(bus, profiles, lambda: None, lambda switch: switched.append(switch()), fail)
+    read = []
+
+    def unhurried(work: Callable[[], Pack]) -> Pack:
+        read.append(work())
+        return read[-1]
+
+    turn = packs.Turn(
+        bus, profiles, lambda: None, lambda switch: switched.append(switch()), fail, unhurried=unhurried
+    )
     turn.take(DECEMBER - DAY)
     assert switched == []
     turn.take(DECEMBER)
+    assert switched == read != [], "no tap waits while it is read"
     assert packs.load_pack(bus, profiles, None).value.version == "jiaxing-2026.12"
     packs.shelf_of(bus).change(lambda state: state.rolled_back())
     assert packs.load_pack(bus, profiles, None).value.version == "jiaxing-2022.1"
