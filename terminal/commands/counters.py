@@ -36,9 +36,10 @@ def counter(configuration: str) -> None:
 @click.command(short_help="Try everything without hardware: simulated cards on the pages.")
 @click.argument("folder", default=".state/training", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--port", default=8460, show_default=True, help="Where the pages are, on 127.0.0.1.")
+@click.option("--scanner", default="", help="A real barcode scanner's serial port, to be tried: /dev/ttyACM0.")
 @click.option("--fast", is_flag=True, help="Chips without the delays of real ones.")
 @speaking
-def training(folder: Path, port: int, fast: bool) -> None:
+def training(folder: Path, port: int, scanner: str, fast: bool) -> None:
     """培训: the counters' own pages over simulated chips, a tray of cards on the screen that is clicked.
 
     Everything is marked 培训 TRAINING. The journal lies in FOLDER, never leaves this machine, and no backend would take
@@ -47,7 +48,7 @@ def training(folder: Path, port: int, fast: bool) -> None:
     from apdu.virtual.timing import ESTIMATES, NO_DELAY
     from terminal.training.build import PASSWORD, PEOPLE, start
 
-    began = start(folder, port, NO_DELAY if fast else ESTIMATES)
+    began = start(folder, port, NO_DELAY if fast else ESTIMATES, scanner)
     try:
         for role, name in PEOPLE.items():
             click.echo(f"  {role.value:10} 工号 {name}  密码 password {PASSWORD}")

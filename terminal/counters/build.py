@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.errors import ConfigError
-from config.model import Configuration, Web
+from config.model import Configuration, Peripherals, Web
 from sync.chain import TRAINING, Identity
 from sync.journal import Journal
 from sync.link import Link
@@ -20,6 +20,7 @@ from terminal.counters.place import Openers, Place, Tray
 from terminal.counters.tilldesk import TillDesk
 from terminal.counters.visits import Visits
 from terminal.drivers.clock import SystemClock
+from terminal.drivers.scanner import Scanner
 from terminal.faces.web.face import WebFace
 from terminal.faces.web.page import House
 from terminal.hospital import build as hospital
@@ -35,10 +36,11 @@ STOP_SECONDS = 5.0
 
 
 class Built(NamedTuple):
-    """A counter at work; `face` serves its pages."""
+    """A counter at work; `face` serves its pages, `scanner` None where none is on a serial line."""
 
     face: WebFace
     house: House
+    scanner: Scanner | None = None
 
     @property
     def address(self) -> str:
@@ -49,6 +51,8 @@ class Built(NamedTuple):
         """Stop looking, serving and sending; give readers and journal back."""
         place, worker = self.house.place, self.house.worker
         assert place is not None
+        if self.scanner is not None:
+            self.scanner.close()
         place.visits.close()
         if place.till is not None:
             place.till.close()
@@ -117,7 +121,7 @@ def build(configuration: Configuration, openers: Openers, tray: Tray | None = No
         worker.start()
     place.visits.start()
     face.open(lambda: house)
-    return Built(face, house)
+    return Built(face, house, _scanner(configuration.peripherals, place.visits))
 
 
 def _identity(configuration: Configuration, tray: Tray | None) -> Identity:
@@ -161,6 +165,14 @@ def _place(
     poll_s, away_s = configuration.reader.poll_ms / 1000, configuration.tap.away_ms / 1000
     visits = Visits(openers.reader, box.load_profiles(configuration.cards.profiles), poll_s, away_s, desk)
     return Place(visits, openers, outside, desk, tray=tray)
+
+
+def _scanner(outside: Peripherals, visits: Visits) -> Scanner | None:
+    """The scanner on its serial line; it may be plugged in later."""
+    if not outside.scanner:
+        return None
+    visits.scanner(False)
+    return Scanner(outside.scanner, visits.scanned, outside.scanner_baud, outside.scanner_prefix, visits.scanner)
 
 
 def status(configuration: Configuration, journal: Journal, worker: Worker | None) -> Callable[[], Status]:

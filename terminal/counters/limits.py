@@ -3,6 +3,9 @@
 VISITS_KEPT = 32
 """Who was here last, by token: a page loaded anew goes on with its reader; older ones put the card down again."""
 
+SCANS_KEPT = 32
+"""Codes that a page may still ask for: a clerk does not scan so many while one question is on its way."""
+
 TROUBLE_S = 1.0
 """Between two tries to open a reader that is gone."""
 

@@ -5,10 +5,11 @@ A page never holds a card's number: a visit has a token, and the number behind i
 
 import contextlib
 import logging
+import re
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -20,11 +21,13 @@ from apdu.profile import Profile
 from apdu.purse.debit import balance
 from apdu.purse.read import select
 from apdu.script import Slot, Wire, run
-from terminal.counters.limits import IDLE_S, TROUBLE_S, VISITS_KEPT
+from terminal.counters.limits import IDLE_S, SCANS_KEPT, TROUBLE_S, VISITS_KEPT
 from terminal.counters.tilldesk import TillDesk
 from terminal.ports import Card, ContactlessReader, Medium, ReaderLost
 
 log = logging.getLogger(__name__)
+
+CARD_NUMBER = re.compile("[0-9]{20}", re.ASCII)
 
 
 class Person(NamedTuple):
@@ -37,7 +40,8 @@ class Person(NamedTuple):
 class Seen(Struct, frozen=True):
     """What lies on the reader, the `nth` thing that was told. `visit` "" with nobody there, or with a trouble.
 
-    `tail` the card's last digits; `balance_fen` of its purse, None where it is not looked at.
+    `tail` the card's last digits; `balance_fen` of its purse, None where it is not looked at. `scanner` "ready" or
+    "away", "" where there is no serial one; `scans` the barcodes that came from it since what was told last.
     """
 
     nth: int = 1
@@ -46,6 +50,8 @@ class Seen(Struct, frozen=True):
     balance_fen: int | None = None
     zh: str = ""
     en: str = ""
+    scanner: str = ""
+    scans: tuple[str, ...] = ()
 
 
 UNREADABLE = ("此卡无法识别，请换卡或扫描卡号", "this card cannot be read here: take another, or scan its number")
@@ -69,6 +75,7 @@ class Visits:
         self._reader: ContactlessReader | None = None
         self._people: OrderedDict[str, Person] = OrderedDict()
         self._seen, self._idle_at = Seen(), 0.0
+        self._scans: deque[tuple[int, str]] = deque(maxlen=SCANS_KEPT)
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.run, name="visits", daemon=True)
@@ -89,7 +96,22 @@ class Visits:
         """What lies there now; waits up to `seconds` while it is still the `nth`."""
         with self._changed:
             self._changed.wait_for(lambda: self._seen.nth != nth or self._stop.is_set(), seconds)
-            return self._seen
+            fresh = tuple(code for at, code in self._scans if 0 < nth < at)
+            return replace(self._seen, scans=fresh)
+
+    def scanned(self, code: str) -> None:
+        """The serial scanner read that: a card's number names its reader, anything else goes to the page that asks."""
+        if CARD_NUMBER.fullmatch(code):
+            self._tell(Seen(0, self.known(Person(code, "typed")), code[-4:]))
+            return
+        with self._changed:
+            self._scans.append((self._seen.nth + 1, code))
+            self._say(self._seen)
+
+    def scanner(self, there: bool) -> None:
+        """The serial scanner was plugged in, or is gone."""
+        with self._changed:
+            self._say(replace(self._seen, scanner="ready" if there else "away"))
 
     def known(self, person: Person) -> str:
         """A token for somebody who was identified."""
@@ -177,10 +199,13 @@ class Visits:
 
     def _tell(self, seen: Seen) -> None:
         with self._changed:
-            fresh = replace(seen, nth=self._seen.nth + 1)
-            if replace(seen, nth=self._seen.nth) != self._seen:
-                self._seen = fresh
-                self._changed.notify_all()
+            last = self._seen
+            if replace(seen, nth=last.nth, scanner=last.scanner) != last:
+                self._say(replace(seen, scanner=last.scanner))
+
+    def _say(self, seen: Seen) -> None:
+        self._seen = replace(seen, nth=self._seen.nth + 1)
+        self._changed.notify_all()
 
     def _lose(self) -> None:
         reader, self._reader = self._reader, None

@@ -16,15 +16,23 @@ class Inlet:
     """Calls `heard` for each line (without its CR or LF) from its own thread. A line that is too long is dropped.
 
     `silence_s`: a rest without an end that got no more bytes for so long is dropped; 0: it is kept. `is_open` tells
-    whether the device is there now.
+    whether the device is there now; `plugged` hears each change of it.
     """
 
     def __init__(
-        self, port: str, baudrate: int, heard: Callable[[bytes], None], most: int, silence_s: float, zh: str, en: str
+        self,
+        port: str,
+        baudrate: int,
+        heard: Callable[[bytes], None],
+        most: int,
+        silence_s: float,
+        zh: str,
+        en: str,
+        plugged: Callable[[bool], None] = lambda there: None,
     ) -> None:
         self.port = port
         self.is_open = False
-        self._baudrate, self._heard = baudrate, heard
+        self._baudrate, self._heard, self._plugged = baudrate, heard, plugged
         self._most, self._silence_s = most, silence_s
         self._zh, self._en = zh, en
         self._stop = threading.Event()
@@ -42,7 +50,8 @@ class Inlet:
             line: Any = None
             try:
                 line = open_line(self.port, self._baudrate, INLET_READ_S)
-                self.is_open, complained = True, False
+                complained = False
+                self._is(True)
                 self._read(line)
             except TROUBLE as error:
                 if not complained:
@@ -50,8 +59,13 @@ class Inlet:
                     complained = True
                 self._stop.wait(LINE_OPEN_S)
             finally:
-                self.is_open = False
+                self._is(False)
                 hang_up(line, self.port)
+
+    def _is(self, there: bool) -> None:
+        if there != self.is_open:
+            self.is_open = there
+            self._plugged(there)
 
     def _read(self, line: Any) -> None:
         rest = b""

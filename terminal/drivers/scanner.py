@@ -12,12 +12,20 @@ log = logging.getLogger(__name__)
 class Scanner:
     """Calls `scanned` with each code from its own thread: printable ASCII, without `prefix`.
 
-    With a prefix set in the scanner, what does not bear it is no scan and is dropped.
+    With a prefix set in the scanner, what does not bear it is no scan and is dropped. `plugged` hears each time whether
+    the scanner is there.
     """
 
-    def __init__(self, port: str, scanned: Callable[[str], None], baudrate: int = 9600, prefix: str = "") -> None:
+    def __init__(
+        self,
+        port: str,
+        scanned: Callable[[str], None],
+        baudrate: int = 9600,
+        prefix: str = "",
+        plugged: Callable[[bool], None] = lambda there: None,
+    ) -> None:
         self._scanned, self._prefix = scanned, prefix
-        self._inlet = Inlet(port, baudrate, self._heard, SCAN_CHARS_MAX, SCAN_SILENCE_S, "扫码枪", "scanner")
+        self._inlet = Inlet(port, baudrate, self._heard, SCAN_CHARS_MAX, SCAN_SILENCE_S, "扫码枪", "scanner", plugged)
 
     @property
     def is_open(self) -> bool:

@@ -2,13 +2,13 @@
 
 import os
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from apdu.virtual.timing import ESTIMATES, Timing
 from config.errors import ConfigError
-from config.model import Configuration, Face, Hospital, Library, Market, Psam, Tariff, Terminal, TopUp, Web
+from config.model import Configuration, Face, Hospital, Library, Market, Peripherals, Psam, Tariff, Terminal, TopUp, Web
 from sync import settling
 from sync.chain import TRAINING, Identity
 from sync.entitlements import Entitlements, Listed, ListName, Person, build_delta, place
@@ -53,11 +53,12 @@ class Training:
         self.tray.save()
 
 
-def start(folder: Path, port: int = PORT, timing: Timing = ESTIMATES) -> Training:
-    """Begin a training in `folder`, which is empty, new, or a training's already. Raises ConfigError, JournalError."""
+def start(folder: Path, port: int = PORT, timing: Timing = ESTIMATES, scanner: str = "") -> Training:
+    """Begin a training in `folder`, which is empty, new, or a training's already; a real `scanner` on its serial port
+    may be tried in it. Raises ConfigError, JournalError."""
     claim(folder)
     library = Server(shelf())
-    configuration = _configuration(folder, library.port, port)
+    configuration = replace(_configuration(folder, library.port, port), peripherals=Peripherals(scanner=scanner))
     _people(folder)
     _insure(folder)
     tray = SimulatedTray(TRAINEES, folder / "cards.json", timing)

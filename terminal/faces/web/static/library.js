@@ -105,12 +105,16 @@ part("scan").addEventListener("submit", (event) => {
   event.preventDefault();
   const item = scan.value.trim();
   scan.value = "";
-  if (!item) return;
+  if (item) taken(item);
+});
+
+// A code, typed or scanned: a card's number names the reader, all else is a book.
+function taken(item) {
   if (/^\d{20}$/.test(item)) identified("typed", { card: item });
   else if (mode === "return") doIt("return", { item });
   else if (visit) doIt(mode, { visit, item });
   else said({ zh: "请先放卡或扫描卡号", en: "the reader's card first" }, false);
-});
+}
 
 part("fee").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -189,5 +193,5 @@ open();
 watchCard((seen) => {
   if (seen.visit) show(seen.visit);
   else if (seen.zh) said(seen, false);
-});
+}, taken);
 watchFee();
