@@ -49,7 +49,10 @@ def read_card(slot: ContactSlot, profiles: Sequence[Profile], pin: str = "") -> 
     behind = run(read_protected(profile, pin), wires, _hold_nothing)
     match behind:
         case PinWrong(left):
-            raise BadPin("pin_wrong", f"密码错误，还可试 {left} 次", f"wrong PIN, {left} tries left")
+            zh, en = f"密码错误，还可试 {left} 次", f"wrong PIN, {left} tries left"
+            if left == 1:
+                zh, en = f"{zh}，再错即锁卡", f"{en}: another wrong one blocks the card"
+            raise BadPin("pin_wrong", zh, en)
         case PinBlocked():
             zh, en = "密码已锁，请到发卡窗口解锁", "the PIN is blocked: the issuer's counter unblocks it"
             raise BadPin("pin_blocked", zh, en)

@@ -1,6 +1,7 @@
 """The counter with its centre: nothing is settled twice or lost, every difference is a record and has a name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_a_pin_check_that_no_chip_accepted_is_not_recorded(town: City) -> None:
     assert refused.value.reason == "pin_not_shown" and desk.counter.step is Step.CARD
     desk.counter.read_card("123456")
     desk.counter.check_holder("photo+pin")
+
+
+def test_a_card_without_a_pin_is_told_so_and_its_photo_is_compared(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    desk.card = replace(ZHANG, kind="old_medical")
+    desk.counter.read_card("123456")
+    with pytest.raises(NotServed, match="compare the photo"):
+        desk.counter.check_holder("pin")
+    desk.counter.check_holder("photo")
 
 
 def test_a_counter_out_of_service_serves_nobody_and_says_why(town: City) -> None:

@@ -136,6 +136,8 @@ class Counter:
         """
         assert self.patient is not None
         chip = self.patient.chip
+        if by != "photo" and not chip.profile.pin_digits:
+            raise NotServed("no_pin", "此卡没有密码，请核对照片", "this card has no PIN: compare the photo")
         if by != "photo" and not self.patient.pin_shown:
             raise NotServed("pin_not_shown", "芯片没有核验过密码", "no chip accepted a PIN of this patient")
         self._go(Cue.HOLDER_CHECKED)

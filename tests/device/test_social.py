@@ -12,11 +12,18 @@ from apdu.errors import ApduError
 from apdu.social.read import Chip
 from apdu.virtual import remote
 from apdu.virtual.social import SocialSpec
+from apdu.virtual.timing import NO_DELAY
 from config.model import Hospital
+from sync.events import HolderChecked
+from sync.record import decode
 from terminal import box
 from terminal.chipcard import NotServed, read_in
+from terminal.faces.web.page import Role
 from terminal.library.card import contact_number
 from terminal.ports import ReaderLost
+from terminal.training.build import PASSWORD, PEOPLE, start
+from terminal.training.cast import TRAINEES
+from tests.web.served import Client
 
 COUNTER_PORT = 35963
 HOSPITAL = Hospital(reader="00 00")
@@ -29,6 +36,9 @@ def cards(real_pcscd: None) -> Iterator[remote.Remote]:
     """The counter's slot, with cards to put in."""
     with remote.start(vpcd_port=0, social_port=COUNTER_PORT) as running:
         running.remote.social_add(HOLDER, "holder")
+        trainee = TRAINEES[0]
+        assert trainee.chip is not None
+        running.remote.social_add(trainee.chip, "insured")
         others = {"city_pass": "B00000002", "old_medical": "C00000003"}
         for kind, number in others.items():
             running.remote.social_add(SocialSpec(number, HOLDER.id_number, "李四", kind=kind), kind)
@@ -105,3 +115,23 @@ def test_a_city_pass_card_is_told_that_it_has_no_such_function(inside: remote.Re
 def test_the_old_card_is_served_by_its_own_profile(inside: remote.Remote) -> None:
     chip = read_in(lambda: box.open_patient_slot(HOSPITAL), box.load_chip_profiles(HOSPITAL.chips), "123456")
     assert chip.kind == "old_medical" and chip.text("name") == "李四"
+
+
+@pytest.mark.parametrize("inside", ["insured"], indirect=True)
+def test_the_hospitals_page_checks_a_pin_on_the_real_stack(inside: remote.Remote, tmp_path: Path) -> None:
+    training = start(tmp_path / "training", 0, NO_DELAY)
+    try:
+        place = training.built.house.place
+        assert place is not None and place.hospital is not None
+        place.hospital.parts = place.hospital.parts._replace(open_slot=lambda: box.open_patient_slot(HOSPITAL))
+        assert training.built.face.ready.wait(15)
+        client = Client(training.built.face.port).log_in_as(PEOPLE[Role.CLERK], PASSWORD)
+        client.act("hospital_sign_in", {})
+        assert "2 tries left" in client.act("hospital_pin", {"pin": "000000"}).json["en"]
+        assert client.get("/api/hospital").json["step"] == "ready"
+        assert client.act("hospital_pin", {"pin": "123456"}).json["step"] == "entitled"
+        rows = training.built.house.journal.rows(0, 100, 10**6)
+        found = [event for row in rows if isinstance(event := decode(row.raw).event, HolderChecked)]
+        assert [(event.by, event.clerk) for event in found] == [("pin", PEOPLE[Role.CLERK])]
+    finally:
+        training.close()

@@ -1,5 +1,9 @@
 """The hospital counter in a browser, over a training: from the chip to the receipt, and no step out of turn."""
 
+import logging
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -10,6 +14,12 @@ from tests.web.served import Client
 from tests.web.trained import chromium, client, events, keys, opened, training
 
 __all__ = ["chromium", "client", "training"]
+
+HEAR_STORAGE = """
+const keep = Storage.prototype.setItem;
+window.heard = [];
+Storage.prototype.setItem = function (key, value) { heard.push(value); keep.call(this, key, value); };
+"""
 
 
 @pytest.fixture
@@ -44,6 +54,51 @@ def test_a_patient_from_card_to_receipt_by_keyboard(counter: Browser, training: 
     assert "小明" not in counter.text("main")
 
 
+def test_the_holder_keys_the_pin_and_the_page_keeps_it_nowhere(counter: Browser, training: Training) -> None:
+    training.tray.insert("wang")
+    counter.run(HEAR_STORAGE)
+    keys(counter, Keys.F6, "739164\n")
+    counter.says("#pin-said", "还可试 2 次")
+    heard = counter.run("return heard")
+    assert "hospital_pin" in str(heard) and "739164" not in str(heard)
+    field = counter.one("#pin input")
+    assert (field.get_attribute("type"), field.get_attribute("value")) == ("password", "")
+    kept = counter.run("return JSON.stringify([sessionStorage, localStorage, document.documentElement.outerHTML])")
+    assert "739164" not in kept
+    keys(counter, Keys.F6, "123456\n")
+    counter.says("#at", "请录入项目")
+    counter.says("#patient", "王**")
+    assert not counter.all("#pin-said:not([hidden])") and not counter.all("#pin:not([hidden])")
+    [checked] = events(training, HolderChecked)
+    assert isinstance(checked, HolderChecked) and checked.by == "pin"
+
+
+def test_a_pin_is_tried_once_an_operation_until_the_chip_blocks_and_no_file_or_log_has_it(
+    client: Client, training: Training, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client.act("hospital_sign_in", {})
+    training.tray.insert("wang")
+    assert client.act("hospital_pin", {"pin": "7391"}).json["problem"] == "pin_impossible"
+    first = client.act("hospital_pin", {"pin": "739164"}, "p" * 16)
+    assert first.json["problem"] == "pin_wrong" and "2 tries left" in first.json["en"]
+    assert client.act("hospital_pin", {"pin": "739164"}, "p" * 16).raw == first.raw
+    assert client.act("hospital_pin", {"pin": "123456"}, "p" * 16).raw == first.raw
+    last = client.act("hospital_pin", {"pin": "739164"}).json
+    assert "还可试 1 次" in last["zh"] and "再错即锁卡" in last["zh"]
+    for pin in ("739164", "123456"):
+        assert client.act("hospital_pin", {"pin": pin}).json["problem"] == "pin_blocked"
+    assert client.act("hospital_pin", {"pin": "73916x"}).json["problem"] == "bad_body"
+    assert events(training, HolderChecked) == []
+    assert client.act("hospital_read", {}).json["step"] == "card"
+    assert client.act("hospital_check", {}).json["step"] == "entitled"
+    digest = sha256(b'hospital_pin\0{"pin":"739164"}').digest()
+    files = {file.name: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert "operations.db" in files
+    assert [name for name, raw in files.items() if b"739164" in raw or digest in raw] == []
+    assert "739164" not in caplog.text
+
+
 def test_a_bill_is_cancelled_by_its_mirror(client: Client, training: Training) -> None:
     client.act("hospital_sign_in", {})
     training.tray.insert("li")
@@ -60,6 +115,7 @@ def test_a_bill_is_cancelled_by_its_mirror(client: Client, training: Training) -
 
 
 def test_no_step_is_taken_out_of_turn(client: Client, training: Training) -> None:
+    assert client.act("hospital_pin", {"pin": "123456"}).json["problem"] == "wrong_step"
     for name in ("read", "check", "confirm", "ask", "offline", "void", "give_up", "sign_out"):
         assert client.act(f"hospital_{name}", {}).json["problem"] == "wrong_step", name
     client.act("hospital_sign_in", {})

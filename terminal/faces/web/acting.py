@@ -55,7 +55,10 @@ class Acting:
 
     def act(self, act: Act, who: Who, name: str, body: Any) -> Answer:
         """Do the act once; a repetition waits for the first and gets its answer."""
-        canonical = msgspec.json.encode(body)
+        told = body
+        if act.secret:
+            told = {key: value for key, value in msgspec.structs.asdict(body).items() if key not in act.secret}
+        canonical = msgspec.json.encode(told)
         digest = sha256(f"{act.name}\0".encode() + canonical).digest()
         try:
             with self._alone(name):

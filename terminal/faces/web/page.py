@@ -79,6 +79,7 @@ class Act:
 
     `do` raises Refused, or gives an `answer` without personal data, which is kept for whoever lost it. After a crash in
     the middle `recover` finds the answer in what `do` made durable under that name, or None: nothing was done.
+    `secret`: members of the body that are kept nowhere, in no digest either, from which a PIN is soon guessed.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Act:
     do: Callable[[Who, str, Any], Any]
     roles: frozenset[Role]
     recover: Callable[[str], Any] | None = None
+    secret: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,18 @@ class Visit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     care: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{2,6}\Z")] = "11"
 
 
+class ShownPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The PIN that the card's holder keyed: for the chip alone, and in no repr."""
+
+    pin: Annotated[
+        str,
+        msgspec.Meta(pattern=r"\A[0-9]{4,12}\Z", extra_json_schema={"format": "password", "writeOnly": True}),
+    ]
+
+    def __repr__(self) -> str:
+        return "ShownPin()"
+
+
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A bill of this counter by its operation."""
 
@@ -80,8 +92,15 @@ def page(house: House) -> Page | None:
         return None
     at = _AtCounter(house.place.hospital, house.place.training)
 
-    def act(name: str, zh: str, en: str, do: Callable[..., Told], body: type[msgspec.Struct] = Nothing) -> Act:
-        return Act(f"hospital_{name}", zh, en, body, Told, do, COUNTER)
+    def act(
+        name: str,
+        zh: str,
+        en: str,
+        do: Callable[..., Told],
+        body: type[msgspec.Struct] = Nothing,
+        secret: tuple[str, ...] = (),
+    ) -> Act:
+        return Act(f"hospital_{name}", zh, en, body, Told, do, COUNTER, secret=secret)
 
     return Page(
         "hospital",
@@ -94,6 +113,7 @@ def page(house: House) -> Page | None:
             act("sign_out", "签退", "Sign out", at.sign_out),
             act("read", "读卡", "Read the patient's chip", at.read),
             act("check", "人卡相符", "It is the patient's own card: look the insurance up", at.check),
+            act("pin", "核验密码", "Check the holder's PIN: look the insurance up", at.pin, ShownPin, ("pin",)),
             act("price", "预结算", "Pre-settle", at.price, Visit),
             act("confirm", "结算", "Settle", at.confirm),
             act("ask", "再问中心", "Ask the centre again", at.ask),
@@ -145,6 +165,16 @@ class _AtCounter:
             counter.look_up()
 
         return self._do((Step.CARD, Step.CHECKED), do)
+
+    def pin(self, _who: Who, _operation: str, body: ShownPin) -> Told:
+        """The chip in the slot accepts its holder's PIN; then who the patient is to the insurance."""
+
+        def do(counter: Counter) -> None:
+            counter.read_card(body.pin)
+            counter.check_holder("pin")
+            counter.look_up()
+
+        return self._do((Step.READY, Step.CARD), do)
 
     def price(self, _who: Who, _operation: str, body: Visit) -> Told:
         """Pre-settle."""

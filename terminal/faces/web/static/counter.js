@@ -46,8 +46,8 @@ function plugged(scanner) {
 
 // One act after the other, in the order of the scans, whatever each of them takes.
 let last = Promise.resolve();
-export function inTurn(name, body) {
-  last = last.then(() => act(name, body));
+export function inTurn(name, body, secret) {
+  last = last.then(() => act(name, body, secret));
   return last;
 }
 

@@ -19,6 +19,7 @@ const NAMES = { signed_out: ["未签到", "signed out"], ready: ["请患者插�
   card: ["请核对照片", "compare the photo"], checked: ["查参保信息", "insurance"], entitled: ["请录入项目", "key the items"],
   priced: ["请患者确认", "the patient decides"], held: ["正在结算", "settling"],
   unknown: ["中心没有应答：结果不明", "no answer: the outcome is not known"], settled: ["已结算", "settled"] };
+const PIN_AT = ["ready", "card"], pin = document.querySelector("#pin input");
 let items = JSON.parse(sessionStorage.getItem("bill") || "[]"), step = "";
 
 function draw() {
@@ -32,6 +33,7 @@ async function show() {
   if (!found.ok) return;
   const at = found.body;
   step = at.step;
+  if (part("pin").hidden = !PIN_AT.includes(step)) pin.value = "";
   part("at").replaceChildren(say(...(NAMES[step] || [step, step])), at.clerk ? ` · ${at.clerk}` : "");
   part("patient").replaceChildren(at.patient || say("没有患者", "No patient"));
   part("steps").replaceChildren(...(STEPS[step] || []).map(([key, name, zh, en]) => {
@@ -54,9 +56,10 @@ function added() {
   draw();
 }
 
-async function doIt(name, body = {}) {
+async function doIt(name, body = {}, secret = {}) {
   if (name === "price" && !items.length) return said({ zh: "请先录入项目", en: "key the items first" }, false);
-  const answer = await inTurn(`hospital_${name}`, name === "price" ? { items } : body);
+  const answer = await inTurn(`hospital_${name}`, name === "price" ? { items } : body, secret);
+  if (answer.ok || name === "pin") pinSaid(answer.ok ? null : answer.body);
   if (answer.ok) {
     part("slip").replaceChildren(...(answer.body.lines.length ? [slip(answer.body.lines)] : []));
     if (["ready", "signed_out"].includes(answer.body.step)) {
@@ -65,7 +68,13 @@ async function doIt(name, body = {}) {
     }
   }
   await show();
-  line.focus();
+  if (part("pin").hidden || document.activeElement !== pin) line.focus(); // never away from a PIN that is being keyed
+}
+
+// How many tries are left stays on the screen until something else is done.
+function pinSaid(no) {
+  part("pin-said").hidden = !no;
+  part("pin-said").replaceChildren(...(no ? [say(`${no.zh}。也可核对照片`, `${no.en}. The photo may be compared instead`)] : []));
 }
 
 const pressed = (key) => () => {
@@ -76,6 +85,13 @@ const pressed = (key) => () => {
 part("item").addEventListener("submit", (event) => {
   event.preventDefault();
   if (line.value.trim()) added();
+});
+part("pin").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const keyed = pin.value;
+  pin.value = "";
+  if (keyed) doIt("pin", {}, { pin: keyed });
+  else pin.focus();
 });
 for (const name of ["cancel", "receipt"]) {
   part(name).addEventListener("click", () => doIt(name, { operation: part("bills").elements.operation.value.trim() }));
@@ -88,7 +104,7 @@ part("day").addEventListener("click", () => {
 part("sign-out").addEventListener("click", () => doIt("sign_out"));
 start();
 draw();
-keys({ F2: pressed("F2"), F4: pressed("F4"), F10: pressed("F10") }, line);
+keys({ F2: pressed("F2"), F4: pressed("F4"), F6: () => pin.focus(), F10: pressed("F10") }, line);
 await leftBehind();
 show();
 setInterval(show, 5000);

@@ -52,11 +52,11 @@ export function post(name, body, headers = {}) {
 }
 
 // An act under a name of its own. What is on its way is remembered in this tab, so that neither a lost answer nor a
-// page loaded anew hides what became of it.
-export async function act(name, body) {
+// page loaded anew hides what became of it. What is `secret` of it is sent, and remembered nowhere.
+export async function act(name, body, secret = {}) {
   const operation = crypto.randomUUID();
   sessionStorage.setItem("act", JSON.stringify({ operation, name, body }));
-  return finished(await sendAct({ operation, name, body }));
+  return finished(await sendAct({ operation, name, body: { ...body, ...secret } }));
 }
 
 async function sendAct({ operation, name, body }) {
