@@ -99,10 +99,17 @@ def _file(row: Mapping[str, Any]) -> File:
     fields = tuple(_field(*rest) for rest in row.get("fields", ()))
     if bool(tags) == bool(fields):
         raise ValueError(f"file {row['name']}: either tags or fields")
-    return File(row["name"], df, ef, read, row["pin"], row["required"], tags, fields)
+    return File(_text(row["name"]), df, ef, read, row["pin"], row["required"], tags, fields)
 
 
 def _field(name: str, form: str, size: int) -> Field:
     if form not in READ:
         raise ValueError(f"field {name} has the unknown form {form}")
-    return Field(name, form, size)
+    return Field(_text(name), form, size)
+
+
+def _text(value: object) -> str:
+    """A name is one. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no name")
+    return value

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 
-from tests.fuzz.shipped import CARD_PROFILES
+from tests.fuzz.shipped import CARD_PROFILES, CHIP_PROFILES
 
 EDITION = b'{"active":{"version":"%b","in_force_from":"2026-11-01","sha256":"00"},"waiting":[]}'
 BEYOND = (
@@ -21,9 +21,15 @@ def sized(size: str) -> bytes:
     return profile.replace('["issuer", "hex", 2]', f'["issuer", "hex", {size}]', 1).encode()
 
 
+def unnamed(name: str) -> bytes:
+    """A chip profile in which that name of a file or field is a table."""
+    assert name in CHIP_PROFILES[0]
+    return CHIP_PROFILES[0].replace(name, name.replace('"card"', "{}").replace('"employer"', "{}"), 1).encode()
+
+
 FOUND: dict[str, list[bytes]] = {
     "card-profile": [DEEP, MANY, *map(sized, ("99999999999", "9223372036854775807", "1" + "0" * 40, "inf", "-5", "0"))],
-    "chip-profile": [DEEP, MANY],
+    "chip-profile": [DEEP, MANY, *map(unnamed, ('name = "card"', '["2A", "employer"'))],
     "tac-keys": [DEEP, MANY],
     "vault-keys": [DEEP, MANY],
     "hot-map": [b64decode(BEYOND)],

@@ -1,8 +1,11 @@
-"""Parsers of what a library system sends (SIP2)."""
+"""Parsers of what a library system sends (SIP2), and of a library's own rules and lists."""
 
+from config.store import load_pack_files
 from sync.sip2 import messages, profile
 from sync.sip2.errors import BadIlsProfile, BadMessage
 from sync.sip2.frames import Splitter, opened, seal
+from tariffs.faults import PackFaults
+from tariffs.library import FILE, parse_blocked, parse_lending
 from tests.fuzz.parser import Parser, text
 from tests.fuzz.shipped import ILS_PROFILES
 
@@ -11,6 +14,7 @@ MESSAGES = (
     "121NNY20240601    120000AOJX|AA1|ABB1|AJT|AH20240701|",
     "98YYYYYN60000320240601    1200002.00AOJX|BXYYYYYYYYYYYYYYYY|",
 )
+BLOCKED = b"20261101\n31400000000012345678\n"
 
 
 def frames(raw: bytes) -> object:
@@ -36,4 +40,11 @@ PARSERS = (
     Parser(
         "ils-profile", lambda raw: profile.read_profile(text(raw)), (BadIlsProfile,), lambda: [ILS_PROFILES[0].encode()]
     ),
+    Parser(
+        "lending",
+        lambda raw: parse_lending({FILE: raw}),
+        (PackFaults,),
+        lambda: [load_pack_files("builtin:jiaxing", "library")[FILE]],
+    ),
+    Parser("blocked-readers", lambda raw: parse_blocked(raw, "blocked"), (PackFaults,), lambda: [BLOCKED]),
 )
