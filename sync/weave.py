@@ -124,7 +124,7 @@ def unweave(woven: Woven) -> list[bytes]:
     if length > BATCH_JSON_BYTES_MAX:
         raise ValueError(f"rows of {length} bytes")
     groups = [
-        map(_CUT.join, zip(*(_pieces(column, count) for column in columns), strict=True))
+        map(_CUT.join, zip(*_pieces(columns, count), strict=True))
         for count, columns in zip(counts, woven.groups, strict=True)
     ]
     return [next(groups[place]) for place in woven.order]
@@ -143,30 +143,49 @@ def _length(column: Column, count: int) -> int:
             return (len(column.before) + len(column.after)) * count + sum(map(len, column.texts))
 
 
-def _pieces(column: Column, count: int) -> list[bytes]:
-    match column:
-        case str():
-            return [_bytes(column)] * count
-        case Fixed():
-            return _fixed(column, count)
-        case Rising():
-            texts = [b"%d" % number for number in accumulate(column.steps)]
-        case Varying():
-            texts = [_bytes(text) for text in column.texts]
-    if len(texts) != count:
-        raise ValueError(f"{len(texts)} pieces for {count} rows")
+def _pieces(columns: Sequence[Column], count: int) -> Iterator[list[bytes]]:
+    """What a group's rows are joined of; neighbours that have one length in every row come as one piece."""
+    run: list[str | Fixed] = []
+    for column in columns:
+        if isinstance(column, str | Fixed):
+            run.append(column)
+            continue
+        if run:
+            yield _fixed(run, count)
+            run = []
+        yield _varying(column, count)
+    if run:
+        yield _fixed(run, count)
+
+
+def _varying(column: Rising | Varying, count: int) -> list[bytes]:
+    given = len(column.steps if isinstance(column, Rising) else column.texts)
+    if given != count:
+        raise ValueError(f"{given} pieces for {count} rows")
     before, after = _bytes(column.before), _bytes(column.after)
-    return [before + text + after for text in texts]
+    if isinstance(column, Varying):
+        return [before + _bytes(text) + after for text in column.texts]
+    form = before.replace(b"%", b"%%") + b"%d" + after.replace(b"%", b"%%")
+    return [form % number for number in accumulate(column.steps)]
 
 
-def _fixed(column: Fixed, count: int) -> list[bytes]:
-    like, text = bytearray(_bytes(column.like)), _bytes(column.text)
-    if len(text) != count * len(column.places) or any(place >= len(like) for place in column.places):
-        raise ValueError(f"{len(text)} characters for {count} rows at {len(column.places)} places")
-    whole = like * count
-    for nth, place in enumerate(column.places):
-        whole[place :: len(like)] = text[nth * count : (nth + 1) * count]
-    return [bytes(whole[start : start + len(like)]) for start in range(0, len(whole), len(like))]
+def _fixed(columns: Sequence[str | Fixed], count: int) -> list[bytes]:
+    likes = [_bytes(column if isinstance(column, str) else column.like) for column in columns]
+    like = _CUT.join(likes)
+    if not any(isinstance(column, Fixed) for column in columns):
+        return [like] * count
+    length, start = len(like), 0
+    whole = bytearray(like * count)
+    for column, own in zip(columns, likes, strict=True):
+        if isinstance(column, Fixed):
+            text = _bytes(column.text)
+            if len(text) != count * len(column.places) or any(place >= len(own) for place in column.places):
+                raise ValueError(f"{len(text)} characters for {count} rows at {len(column.places)} places")
+            for nth, place in enumerate(column.places):
+                whole[start + place :: length] = text[nth * count : (nth + 1) * count]
+        start += len(own) + len(_CUT)
+    cuts = range(0, length * count, length) if length else [0] * count
+    return [bytes(whole[cut : cut + length]) for cut in cuts]
 
 
 def _text(raw: bytes) -> str:

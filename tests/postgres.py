@@ -16,15 +16,7 @@ from pathlib import Path
 import psycopg
 
 USER = "postgres"
-_SETTINGS = {
-    "listen_addresses": "",
-    "shared_buffers": "128MB",
-    "max_connections": "60",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "autovacuum_naptime": "10s",
-    "log_min_messages": "fatal",
-}
+_GUIDE = Path(__file__).parent.parent / "docs" / "city.md"
 
 
 def programs() -> Path:
@@ -40,13 +32,21 @@ def as_user(*command: str | Path) -> list[str]:
     return ["setpriv", *who, "--pdeathsig=INT", *map(str, command)]
 
 
+def told() -> dict[str, str]:
+    """The settings that the guide tells an operator to use: what is tested and measured is what runs."""
+    block = _GUIDE.read_text("utf-8").split("```ini\n")[1].split("```")[0]
+    settings = (line.split("#")[0].split("=") for line in block.splitlines())
+    return {name.strip(): value.strip() for name, value in settings}
+
+
 class Cluster:
     """One server and its directory. `port` only names the socket."""
 
     def __init__(self, settings: dict[str, str] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
         self.data = self.directory / "d"
-        self.settings = _SETTINGS | {"unix_socket_directories": str(self.directory)} | (settings or {})
+        apart = {"listen_addresses": "", "log_min_messages": "fatal", "unix_socket_directories": str(self.directory)}
+        self.settings = told() | apart | (settings or {})
         self._server: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(self.directory, USER, USER)

@@ -1,17 +1,17 @@
 """The books: each held debit once, its TAC checked, grey ones settled anew whenever their card shows up."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from sync.backend.charges import Charges, Key, is_settled, key_of
 from sync.backend.keys import TacKeys, UnknownScheme, verifies
-from sync.backend.store import Database
+from sync.backend.store import Database, Record
 from sync.events import Adjusted, Alarm, Done, Grey, Held, Locked, Void
 from sync.impossible import impossible
 from sync.issuer_files import BadFile, build_xf_line, xf_line
-from sync.record import BadRow, Row, decode
-from sync.settlement import PAID, Ground, Load, Record, State, settle
-
-Key = tuple[str, int, int]
-_WHERE_KEY = "terminal = ? and epoch = ? and seq = ?"
+from sync.record import Row
+from sync.settlement import PAID, Ground, Load, State, settle
+from sync.settlement import Record as Debit
 
 
 def raise_alarm(database: Database, key: Key, what: str, at: str, detail: str = "") -> None:
@@ -20,21 +20,22 @@ def raise_alarm(database: Database, key: Key, what: str, at: str, detail: str = 
     database.table("alarm").insert(alarm, ignore=True)
 
 
-def enter(database: Database, keys: TacKeys, row: Row, now: str) -> str | None:
+def enter(charges: Charges, keys: TacKeys, row: Row, now: str) -> str | None:
     """Enter one row; the card whose grey records it may settle, None for none."""
     key = (row.terminal, row.epoch, row.seq)
+    database = charges.database
     match row.event:
         case Held() as held:
-            _open_charge(database, key, row.serial, held)
+            _open_charge(charges, key, row.serial, held)
             try:
                 build_xf_line(xf_line(row.terminal, row.serial, held, "", False))
             except BadFile as wrong:
                 raise_alarm(database, key, "not_for_the_issuer", now, str(wrong))
             return held.card
         case Done() | Void() | Grey() as outcome:
-            return _close_charge(database, keys, key, outcome, now)
+            return _close_charge(charges, keys, key, outcome, now)
         case Adjusted() as adjusted:
-            _adjust(database, key, adjusted, row.at, now)
+            _adjust(charges, key, adjusted, row.at, now)
         case Locked() as locked:
             database.table("lock").insert({"card": locked.card, "terminal": row.terminal, "at": row.at}, ignore=True)
         case Alarm() as alarm:
@@ -44,7 +45,7 @@ def enter(database: Database, keys: TacKeys, row: Row, now: str) -> str | None:
     return None
 
 
-def _open_charge(database: Database, key: Key, serial: int, held: Held) -> None:
+def _open_charge(charges: Charges, key: Key, serial: int, held: Held) -> None:
     charge = {
         "terminal": key[0],
         "epoch": key[1],
@@ -67,22 +68,23 @@ def _open_charge(database: Database, key: Key, serial: int, held: Held) -> None:
         "booked_fen": 0,
         "file": "",
     }
-    database.table("charge").insert(charge)
+    charges.open(charge, held)
 
 
-def _close_charge(database: Database, keys: TacKeys, key: Key, outcome: Done | Void | Grey, now: str) -> str | None:
+def _close_charge(charges: Charges, keys: TacKeys, key: Key, outcome: Done | Void | Grey, now: str) -> str | None:
+    database = charges.database
     of = (key[0], key[1], outcome.held)
-    charge = next(database.table("charge").rows_where(_WHERE_KEY, of), None)
-    held = _held(database, of)
-    if charge is None or held is None:
+    found = charges.of(of)
+    if found is None:
         raise_alarm(database, key, "outcome_without_draft", now, f"it names row {outcome.held}")
         return None
+    charge, held = found
     said = type(outcome).__name__.upper()
     if charge["proven"]:
         if isinstance(outcome, Void):
             raise_alarm(database, key, "void_of_a_proven_debit", now, f"it names row {outcome.held}")
         elif isinstance(outcome, Done):
-            _change(database, of, said=said, state=State.DONE.value)
+            charges.change(of, said=said, state=State.DONE.value)
         return held.card
     changes: dict[str, Any] = {"said": said}
     if isinstance(outcome, Void):
@@ -92,15 +94,15 @@ def _close_charge(database: Database, keys: TacKeys, key: Key, outcome: Done | V
         state = State.DONE if proven and isinstance(outcome, Done) else State.GREY
         changes |= {"state": state.value, "tac": outcome.tac, "proven": int(proven)}
         if proven:
-            _look_at_counters(database, of, charge, now)
-    _change(database, of, **changes)
+            _look_at_counters(charges, of, charge, now)
+    charges.change(of, **changes)
     return held.card
 
 
-def _adjust(database: Database, key: Key, adjusted: Adjusted, at: str, now: str) -> None:
+def _adjust(charges: Charges, key: Key, adjusted: Adjusted, at: str, now: str) -> None:
     """Owe a rider what two people agreed on, never more than was taken; else it is an alarm and no debt."""
     of = (key[0], key[1], adjusted.debit)
-    charge = next(database.table("charge").rows_where(_WHERE_KEY, of), None)
+    charge, database = charges.charge(of), charges.database
     if charge is None or charge["state"] == State.VOID.value:
         raise_alarm(database, key, "adjustment_without_debit", now, f"it names row {adjusted.debit}")
         return
@@ -126,17 +128,6 @@ def _adjust(database: Database, key: Key, adjusted: Adjusted, at: str, now: str)
     database.table("adjustment").insert(record)
 
 
-def _held(database: Database, key: Key) -> Held | None:
-    found = next(database.table("row").rows_where(_WHERE_KEY, key, select="raw"), None)
-    if found is None:
-        return None
-    try:
-        event = decode(found["raw"]).event
-    except BadRow:
-        return None
-    return event if isinstance(event, Held) else None
-
-
 def _is_proven(database: Database, keys: TacKeys, key: Key, held: Held, outcome: Done | Grey, now: str) -> bool:
     try:
         if verifies(keys, held, outcome.tac):
@@ -148,34 +139,36 @@ def _is_proven(database: Database, keys: TacKeys, key: Key, held: Held, outcome:
     return False
 
 
-def _look_at_counters(database: Database, key: Key, charge: dict[str, Any], now: str) -> None:
+def _look_at_counters(charges: Charges, key: Key, charge: Record, now: str) -> None:
     """What a card's counter cannot do: serve twice, go back, run away. A chip is cloned, or a clock is wrong."""
-    card, counter = charge["card"], charge["counter"]
-    around = """select terminal, epoch, seq, counter, at from charge where card = ? and proven = 1 and counter in (
-        ?, (select max(counter) from charge where card = ? and proven = 1 and counter < ?),
-        (select min(counter) from charge where card = ? and proven = 1 and counter > ?))"""
-    for other in database.query(around, (card, counter, card, counter, card, counter)):
-        if (other["terminal"], other["epoch"], other["seq"]) == key:
+    counter = charge["counter"]
+    proven = [other for other in charges.of_card(charge["card"]) if other["proven"] and key_of(other) != key]
+    before = max((other["counter"] for other in proven if other["counter"] < counter), default=counter)
+    after = min((other["counter"] for other in proven if other["counter"] > counter), default=counter)
+    for other in proven:
+        if other["counter"] not in (before, counter, after):
             continue
         what = impossible((counter, charge["at"]), (other["counter"], other["at"]))
         if what:
             detail = f"also row {other['seq']} of {other['terminal']}, epoch {other['epoch']}"
-            raise_alarm(database, key, what, now, detail)
+            raise_alarm(charges.database, key, what, now, detail)
 
 
-def _change(database: Database, key: Key, **changes: Any) -> None:
-    """Change a charge; the day's closing looks at it again."""
-    database.table("charge").update(key, {**changes, "to_book": 1})
+def settle_cards(database: Database, cards: Iterable[str], now: str) -> None:
+    """Bring every charge of the cards to what it comes to with all that is known now."""
+    charges = Charges(database, cards=cards)
+    for card in set(cards):
+        settle_card(charges, card, now)
+    charges.store()
 
 
-def settle_card(database: Database, card: str, now: str) -> None:
+def settle_card(charges: Charges, card: str, now: str) -> None:
     """Bring every charge of the card to what it comes to with all that is known now."""
-    due = "case when state = 'done' then amount_fen else 0 end"
-    where = f"card = ? and (state = 'grey' or ground != '' or paid_fen != {due})"
-    for charge in list(database.table("charge").rows_where(where, (card,))):
+    database = charges.database
+    for charge in [charge for charge in charges.of_card(card) if not is_settled(charge)]:
         record = _record(charge)
         if record.state is State.GREY:
-            verdict = settle(record, _neighbours(database, record), _loads(database, card))
+            verdict = settle(record, _neighbours(charges, record), _loads(database, card))
             ground, paid_fen, missing_fen = verdict
         else:
             ground, paid_fen, missing_fen = None, record.amount_fen if record.state is State.DONE else 0, None
@@ -186,12 +179,12 @@ def settle_card(database: Database, card: str, now: str) -> None:
             raise_alarm(database, record.key, "grey_difference", now, f"{missing_fen} fen missing")
         if charge["ground"] in {ground.value for ground in PAID} and record.state is State.GREY and ground not in PAID:
             raise_alarm(database, record.key, "grey_taken_back", now, f"was paid by {charge['ground']}, now {name}")
-        _change(database, record.key, ground=name, paid_fen=paid_fen)
+        charges.change(record.key, ground=name, paid_fen=paid_fen)
 
 
-def _record(charge: dict[str, Any]) -> Record:
-    return Record(
-        (charge["terminal"], charge["epoch"], charge["seq"]),
+def _record(charge: Record) -> Debit:
+    return Debit(
+        key_of(charge),
         charge["card"],
         charge["counter"],
         charge["balance_fen"],
@@ -202,11 +195,11 @@ def _record(charge: dict[str, Any]) -> Record:
     )
 
 
-def _neighbours(database: Database, record: Record) -> list[Record]:
+def _neighbours(charges: Charges, record: Debit) -> list[Debit]:
     """The card's records with the same counter and those with the next one known: all that settling looks at."""
-    where = "card = ? and (counter = ? or counter = (select min(counter) from charge where card = ? and counter > ?))"
-    found = database.table("charge").rows_where(where, (record.card, record.counter) * 2)
-    return [_record(charge) for charge in found]
+    later = [one["counter"] for one in charges.of_card(record.card) if one["counter"] > record.counter]
+    near = {record.counter, min(later, default=record.counter)}
+    return [_record(one) for one in charges.of_card(record.card) if one["counter"] in near]
 
 
 def _loads(database: Database, card: str) -> list[Load]:

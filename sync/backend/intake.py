@@ -8,6 +8,7 @@ import msgspec
 
 from sync.backend import hospital, loads, refunds
 from sync.backend.books import enter, raise_alarm, settle_card
+from sync.backend.charges import Charges
 from sync.backend.custody import Custody
 from sync.backend.hospital import Hospital
 from sync.backend.judgement import BROKEN, Aside, Stream, judge, overlap
@@ -76,10 +77,12 @@ def enter_rows(
     centre: Hospital | None,
     custody: Custody | None = None,
 ) -> None:
-    """Enter the rows of one stream, in order, into the books, and settle the cards that they tell of."""
+    """Enter rows, those of each stream in order, into the books, and settle the cards that they tell of."""
     rows = list(rows)
-    for card in {card for row in rows if (card := enter(database, keys, row, now))}:
-        settle_card(database, card, now)
+    charges = Charges(database, rows)
+    for card in {card for row in rows if (card := enter(charges, keys, row, now))}:
+        settle_card(charges, card, now)
+    charges.store()
     for row in rows:
         if isinstance(row.event, LoadHeld | LoadDone | LoadVoid | LoadGrey):
             loads.enter(database, keys, row, now)
@@ -88,6 +91,7 @@ def enter_rows(
     for row in rows:
         if isinstance(row.event, BillHeld | BillDone | BillVoid):
             hospital.enter(database, centre, row, now)
+    for row in rows:  # last: what custody learns stays when the transaction does not
         what, detail = custody.seen(row, now) if custody else ("", "")
         if what:
             raise_alarm(database, (row.terminal, row.epoch, row.seq), what, now, detail)

@@ -4,6 +4,7 @@ Source: docs/cards.md, "Key diversification" and "Input order".
 """
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,7 +105,11 @@ class KeyFile:
 def _diversified(masters: dict[str, bytes], scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
     if scheme not in masters:
         raise UnknownScheme(scheme)
-    return crypto.diversify(crypto.diversify(masters[scheme], issuer_factor), serial_factor)
+    return crypto.diversify(_of_issuer(masters[scheme], issuer_factor), serial_factor)
+
+
+_of_issuer = lru_cache(64)(crypto.diversify)
+"""A master for one issuer's cards: the few keys that all cards share."""
 
 
 def read_table(path: Path) -> dict[str, Any]:

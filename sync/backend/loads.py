@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from apdu import crypto
-from sync.backend.books import Key, raise_alarm, settle_card
+from sync.backend.books import raise_alarm, settle_cards
+from sync.backend.charges import Key
 from sync.backend.keys import LoadKeys, TacKeys, UnknownScheme
 from sync.backend.refunds import claim, unclaim
 from sync.backend.store import Database
@@ -188,7 +189,7 @@ def _has_it(database: Database, load: dict[str, Any], ground: str, now: str) -> 
         key = (load["terminal"], load["epoch"], load["seq"])
         raise_alarm(database, key, "load_counter_twice", now, f"operation {load['operation']}")
     database.table("load").insert(booked, ignore=True)
-    settle_card(database, load["card"], now)
+    settle_cards(database, [load["card"]], now)
 
 
 def _book(database: Database, key: Key, held: LoadHeld, now: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from sync.backend.books import raise_alarm, settle_card
+from sync.backend.books import raise_alarm, settle_cards
 from sync.backend.custody import Custody
 from sync.backend.database import open_database
 from sync.backend.health import unsent_rows
@@ -117,8 +117,7 @@ class Service(ABC):
         now = self._now()
         with self.transaction() as database:
             database.table("load").insert_all(loads, ignore=True)
-            for card in {load["card"] for load in loads}:
-                settle_card(database, card, now)
+            settle_cards(database, {load["card"] for load in loads}, now)
 
     def alarm(self, terminal: str, what: str, detail: str) -> None:
         """Note an alarm about a terminal rather than one of its rows, once for each detail."""

@@ -25,6 +25,10 @@ class Table(Protocol):
         """Add a record, or put it in the place of the one with its key."""
         ...
 
+    def upsert_all(self, records: Iterable[Record], /, *, pk: tuple[str, ...]) -> object:
+        """Add records, each in the place of the one with its key."""
+        ...
+
     def update(self, key: Any, changes: Record, /) -> object:
         """Change columns of the record with this key."""
         ...

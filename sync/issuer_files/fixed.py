@@ -6,6 +6,7 @@ Source: docs/cards.md, "XF and the issuer's files".
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import NamedTuple, TypeVar
 
 from sync.limits import ISSUER_FILE_LINES_MAX
@@ -45,12 +46,17 @@ def build_line(fields: Sequence[Field], values: Iterable[str | int]) -> str:
     parts = []
     for field, value in zip(fields, values, strict=True):
         text = f"{value:0{field.width}d}" if isinstance(value, int) else str(value)
-        if not re.fullmatch(f"{field.allowed}{{{field.width}}}", text, re.ASCII):
+        if not _fits(field.allowed, field.width).fullmatch(text):
             faults.append(f"{field.name}: {value!r} does not fit {field.width} characters")
         parts.append(text)
     if faults:
         raise BadFile(faults)
     return "".join(parts)
+
+
+@cache
+def _fits(allowed: str, width: int) -> re.Pattern[str]:
+    return re.compile(f"{allowed}{{{width}}}", re.ASCII)
 
 
 def parse_line(fields: Sequence[Field], text: str) -> list[str | int]:

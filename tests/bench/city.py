@@ -6,17 +6,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from itertools import repeat
 from pathlib import Path
 
 import psycopg
 
+from sync.backend.postgres.bookkeeper import Bookkeeper
+from sync.backend.postgres.service import City
 from sync.batch import heads
 from sync.chain import Identity
 from sync.record import GENESIS, decode
 from tests.bench.city_rows import debits
 from tests.bench.figures import Figure, median
 from tests.fleet_wire import Wire, packed
+from tests.serving import KEYS, NOW
 from tests.stores import city_database
 from tests.test_city import city
 
@@ -25,6 +30,7 @@ TERMINALS, BATCHES, ROUNDS = 64, 1, 5
 SHARE_MIN = 0.60
 
 CITY_ROWS, CATCH_UP_SECONDS = 4_500_000, 180.0
+BOOKS_SECONDS = 600.0
 CITY_TERMINALS = 2_000
 WIRE_BYTES_MAX = 5_200
 
@@ -32,6 +38,7 @@ _COPY = "copy coming (terminal, epoch, seq, kind, raw, head) from stdin (format 
 _INSERT = "insert into bare select coming.*, current_date from coming on conflict do nothing"
 
 Rows = dict[str, list[bytes]]
+"""Rows, or batches of them, by terminal."""
 
 
 def collectors(folder: Path) -> Iterator[Figure]:
@@ -65,7 +72,8 @@ def beside_bare_copy(folder: Path) -> Iterator[Figure]:
             terminals = enrolled(address, TERMINALS)
             rows = {name: list(debits(who, chance, BATCHES * ROWS_EACH)) for name, who in terminals.items()}
             total = sum(map(len, rows.values()))
-            rates.append(total / through_http(address, folder / "load", terminals, rows))
+            batches = {name: packed(who, rows[name]).batches for name, who in terminals.items()}
+            rates.append(total / through_http(address, folder / "load", batches))
             bare_rates.append(total / bare(line, rows, terminals))
         ratio = median([floor / ours for ours, floor in zip(rates, bare_rates, strict=True)])
         note = f"{median(rates):.0f} rows/s, bare {median(bare_rates):.0f}"
@@ -73,14 +81,40 @@ def beside_bare_copy(folder: Path) -> Iterator[Figure]:
 
 
 def catching_up(folder: Path, terminals: int, batches: int) -> Iterator[Figure]:
-    """Seconds for the city's 4.5 million rows through two collectors, by so many terminals with so many batches."""
-    with city_database() as line, city(line, folder, "--no-books", "--workers", "2") as (address, _):
-        known, chance = enrolled(address, terminals), random.Random(2)
-        rows = {name: list(debits(who, chance, batches * ROWS_EACH)) for name, who in known.items()}
-        total = sum(map(len, rows.values()))
-        took = through_http(address, folder / "load", known, rows)
+    """Seconds for the city's 4.5 million rows through two collectors, by so many terminals with so many batches; then
+    for the books to follow."""
+    with city_database() as line:
+        with city(line, folder, "--no-books", "--workers", "2") as (address, _):
+            known = enrolled(address, terminals)
+            with ProcessPoolExecutor() as makers:
+                made = makers.map(batches_of, known.values(), repeat(batches), chunksize=10)
+                sent = dict(zip(known, made, strict=True))
+            total = terminals * batches * ROWS_EACH
+            took = through_http(address, folder / "load", sent)
         note = f"{total} rows in {took:.1f} s"
         yield Figure("a city catches up 4.5 million rows", took * CITY_ROWS / total, "s", CATCH_UP_SECONDS, note=note)
+        took = books_following(line, total)
+        note = f"{total / took:.0f} rows/s"
+        yield Figure("  and its books follow", took * CITY_ROWS / total, "s", BOOKS_SECONDS, note=note)
+
+
+def batches_of(who: Identity, batches: int) -> list[bytes]:
+    """So many full batches of a bus, the same for the same identity."""
+    return packed(who, list(debits(who, random.Random(who.terminal), batches * ROWS_EACH, proven=True))).batches
+
+
+def books_following(line: str, rows: int) -> float:
+    """Seconds until all rows are in the books, every TAC computed anew."""
+    made = City(line, lambda: NOW)
+    try:
+        started = time.perf_counter()
+        assert Bookkeeper(made, KEYS, lambda: NOW).catch_up() == rows
+        took = time.perf_counter() - started
+        with made.question() as database:
+            assert database.table("charge").count_where("state = 'done' and proven = 1") == rows // 2
+        return took
+    finally:
+        made.close()
 
 
 def enrolled(address: str, terminals: int) -> dict[str, Identity]:
@@ -91,9 +125,9 @@ def enrolled(address: str, terminals: int) -> dict[str, Identity]:
     return {one["terminal"]: Identity(one["terminal"], one["epoch"], one["first_serial"]) for one in told}
 
 
-def through_http(address: str, file: Path, terminals: dict[str, Identity], rows: Rows) -> float:
-    """Seconds until all rows are acknowledged."""
-    file.write_bytes(pickle.dumps({name: packed(terminals[name], rows[name]).batches for name in rows}))
+def through_http(address: str, file: Path, batches: Rows) -> float:
+    """Seconds until all rows of each terminal's batches are acknowledged."""
+    file.write_bytes(pickle.dumps(batches))
     command = [sys.executable, "-m", "tests.bench.city_load", address, str(file)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
 

@@ -23,7 +23,7 @@ from sync.record import decode
 STREAMS = 50
 """Streams of one step: whoever waits for the books' lock waits for some tenths of a second."""
 
-ROWS = 40
+ROWS = 100
 """Rows of a stream in one step."""
 
 PAUSE_SECONDS = 0.5
@@ -38,6 +38,9 @@ _DUE = f"""select row.terminal, row.epoch, row.seq, row.kind, row.raw from (
         select * from row where row.terminal = due.terminal and row.epoch = due.epoch
         and row.seq > due.entered and row.seq <= due.ack order by row.seq limit {ROWS}
     ) as row order by row.terminal, row.epoch, row.seq"""
+
+_BY_INDEX = [f"set local enable_{way} = off" for way in ("seqscan", "hashjoin", "mergejoin")]
+"""A step asks for few records of tables that grow for years, whatever is known of their size just now."""
 
 
 class Bookkeeper:
@@ -57,22 +60,33 @@ class Bookkeeper:
         with self._city.transaction() as database:
             assert isinstance(database, PostgresDatabase)
             due = list(database.query(_DUE, (self._stuck,)))
-            for _, found in groupby(due, lambda row: (row["terminal"], row["epoch"])):
-                self._enter(database, list(found), now)
+            for setting in _BY_INDEX:
+                database.execute(setting)
+            if due and self._fault(database, due, now):  # one of the streams is at fault, the others go on
+                for _, found in groupby(due, _stream):
+                    self._enter(database, list(found), now)
         return len(due)
 
-    def _enter(self, database: PostgresDatabase, rows: list[Record], now: str) -> None:
-        """Rows of one stream; when the books cannot take them the other streams go on, and a person is called."""
-        terminal, epoch, last = rows[-1]["terminal"], rows[-1]["epoch"], rows[-1]["seq"]
+    def _fault(self, database: PostgresDatabase, rows: list[Record], now: str) -> Exception | None:
+        """Enter rows of any streams, all of them or none; why the books cannot take them."""
         readable = [decode(row["raw"]) for row in rows if row["kind"]]  # those in quarantine have none
+        lasts = {_stream(row): row["seq"] for row in rows}
         try:
             with database.attempt():
                 enter_rows(database, self._keys, readable, now, self._centre, self._city.custody)
-                database.enter(terminal, epoch, last)
+                database.enter([(*stream, last) for stream, last in lasts.items()])
         except psycopg.OperationalError:
             raise
         except Exception as wrong:
-            _log.exception("rows of %s, epoch %s, cannot be entered", terminal, epoch)
+            return wrong
+        return None
+
+    def _enter(self, database: PostgresDatabase, rows: list[Record], now: str) -> None:
+        """Rows of one stream; when the books cannot take them a person is called."""
+        wrong = self._fault(database, rows, now)
+        if wrong is not None:
+            terminal, epoch = _stream(rows[0])
+            _log.error("rows of %s, epoch %s, cannot be entered", terminal, epoch, exc_info=wrong)
             self._stuck.append(f"{terminal}/{epoch}")
             raise_alarm(database, (terminal, epoch, rows[0]["seq"]), "not_entered", now, type(wrong).__name__)
 
@@ -95,3 +109,7 @@ class Bookkeeper:
             except Unavailable as wrong:
                 _log.warning("the books wait for the database: %s", wrong)
             stop.wait(PAUSE_SECONDS)
+
+
+def _stream(row: Record) -> tuple[str, int]:
+    return row["terminal"], row["epoch"]

@@ -26,15 +26,30 @@ class PostgresTable:
     def insert_all(self, records: Iterable[Record], /, *, ignore: bool = False) -> object:
         """Add records, all with the same columns."""
         found = list(records)
-        if found:
-            with self._link.cursor() as cursor:
+        if not found:
+            return None
+        with self._link.cursor() as cursor:
+            if ignore:
                 values = [tuple(record.values()) for record in found]
                 cursor.executemany(_insert(self._name, tuple(found[0]), ignore), values)
+                return None
+            with cursor.copy(f'copy "{self._name}" ({_list(tuple(found[0]))}) from stdin'.encode()) as copy:
+                for record in found:
+                    copy.write_row(tuple(record.values()))
         return None
 
     def upsert(self, record: Record, /, *, pk: str) -> object:
         """Add a record, or put it in the place of the one with its key."""
-        return self._link.execute(_upsert(self._name, tuple(record), pk), tuple(record.values()))
+        return self.upsert_all([record], pk=(pk,))
+
+    def upsert_all(self, records: Iterable[Record], /, *, pk: tuple[str, ...]) -> object:
+        """Add records, all with the same columns, each in the place of the one with its key."""
+        found = list(records)
+        if found:
+            with self._link.cursor() as cursor:
+                values = [tuple(record.values()) for record in found]
+                cursor.executemany(_upsert(self._name, tuple(found[0]), pk), values)
+        return None
 
     def update(self, key: Any, changes: Record, /) -> object:
         """Change columns of the record with this key."""
@@ -91,11 +106,10 @@ class PostgresDatabase:
         """What is done within is undone when it fails, and the transaction goes on."""
         return self._link.transaction()
 
-    def enter(self, terminal: str, epoch: int, seq: int) -> None:
-        """Note that a stream is in the books up to this row."""
-        sql = """insert into entered (terminal, epoch, seq) values (%s, %s, %s)
-            on conflict (terminal, epoch) do update set seq = excluded.seq"""
-        self._link.execute(sql, (terminal, epoch, seq))
+    def enter(self, streams: Sequence[tuple[str, int, int]]) -> None:
+        """Note for each stream, terminal and epoch, that it is in the books up to a row."""
+        records = [{"terminal": terminal, "epoch": epoch, "seq": seq} for terminal, epoch, seq in streams]
+        PostgresTable(self._link, "entered").upsert_all(records, pk=("terminal", "epoch"))
 
 
 def _asked(link: Link, sql: str, arguments: Sequence[Any]) -> list[Record]:
@@ -116,9 +130,9 @@ def _insert(name: str, columns: tuple[str, ...], ignore: bool) -> bytes:
 
 
 @cache
-def _upsert(name: str, columns: tuple[str, ...], pk: str) -> bytes:
+def _upsert(name: str, columns: tuple[str, ...], pk: tuple[str, ...]) -> bytes:
     changes = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
-    return _insert(name, columns, False) + f' on conflict ("{pk}") do update set {changes}'.encode()
+    return _insert(name, columns, False) + f" on conflict ({_list(pk)}) do update set {changes}".encode()
 
 
 @cache
