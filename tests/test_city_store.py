@@ -15,7 +15,7 @@ from sync.backend.postgres import schema
 from sync.backend.postgres.archive import Month
 from sync.backend.postgres.bookkeeper import Bookkeeper
 from sync.backend.postgres.service import City
-from sync.backend.service import Unavailable
+from sync.backend.store import Unavailable
 from sync.batch import Batch
 from terminal.cli import main
 from tests import stores

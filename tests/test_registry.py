@@ -1,19 +1,30 @@
 """The registry over both of its stores, and by two collectors at once."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from sync.backend.custody import Custody
+from sync.backend.postgres import schema
 from sync.backend.registry import Registry
 from sync.backend.sql import open_sql
+from sync.chain import Identity
+from sync.journal import Journal
+from sync.limits import UNAVAILABLE_SECONDS
+from sync.session import State
 from sync.worker import enrol
 from tests import stores
 from tests.authorities import NUMBER, City
-from tests.serving import Terminal, alarms, counts
+from tests.postgres import cluster
+from tests.serving import Terminal, alarms, counts, wait_until
 from tests.test_custody import PSAM, paid, started
+from tests.test_identity import ask, worker
+from tests.test_worker import taps
 
 BATCHES = f"/v1/terminals/{NUMBER}/batches"
 
@@ -48,6 +59,37 @@ def test_a_city_knows_its_terminals_as_one_counter_does(city: City) -> None:
         paid(other, "20240506000000", 1)
         assert other.send(2).quarantined == [2, 3]
         assert counts(backend) == {} and alarms(backend) == ["quarantined", "quarantined"]
+
+
+def test_terminals_wait_while_the_database_is_away_and_go_on_when_it_is_back(tmp_path: Path) -> None:
+    with cluster() as server, closing(Journal.open(tmp_path / "journal.db", Identity(NUMBER, 1, 1), "boot")) as journal:
+        with psycopg.connect(server.line("postgres")) as tables:
+            schema.create(tables)
+        city = City(tmp_path, line=server.line("postgres"))
+        with city.serving() as backend:
+            credential = city.device("one")
+            link = city.link(credential)
+            assert enrol(link, NUMBER) == Identity(NUMBER, 1, 1)
+            taps(journal, 1)
+            sync = worker(journal, link, credential)
+            ask(sync)
+            assert journal.acknowledged == 2
+            server.kill()
+            taps(journal, 1)
+            for path in (BATCHES, f"/v1/terminals/{NUMBER}/certificate", "/v1/hospital/insured"):
+                answer = link.post(path, b"")
+                assert (answer.status, answer.retry_after) == (503, str(UNAVAILABLE_SECONDS)), path
+                assert b'"problem":"unavailable"' in answer.body
+            ask(sync)
+            assert journal.acknowledged == 2 and sync.session.state is State.WAITING
+            server.start()
+            deadline = time.monotonic() + 60
+            while journal.acknowledged < 4:
+                assert time.monotonic() < deadline
+                ask(sync)
+            link.close()
+            wait_until(lambda: counts(backend) == {"done": 2}, 60)
+        city.registry.sql.close()
 
 
 @pytest.mark.parametrize("store", ["file", "database"])

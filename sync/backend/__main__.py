@@ -21,6 +21,7 @@ from sync.backend.lender import Lender
 from sync.backend.masters import read_masters
 from sync.backend.operator import Operator
 from sync.backend.registry import REGISTRY
+from sync.backend.store import Unavailable
 from sync.vault import BadVault
 
 _Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], Path | None, Door | None]
@@ -93,7 +94,7 @@ def main(
         if door is not None and door.pair is not None:
             door.tls()  # what is wrong with it is said here
         gate = door.gate(_now) if door is not None and data is not None else None
-    except (BadAuthority, BadKeys, BadVault, OSError, ValueError, sqlite3.Error) as wrong:
+    except (BadAuthority, BadKeys, BadVault, OSError, ValueError, sqlite3.Error, Unavailable) as wrong:
         raise click.ClickException(str(wrong)) from wrong
     with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # named as TCP, or answers wait for more to send
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,5 @@
 """The backend's HTTP face: what terminals send, and what people ask. Answers leave after the commit."""
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,12 +21,12 @@ from sync.backend.keys import TacKeys
 from sync.backend.lender import Lender
 from sync.backend.load_desk import LoadDesk
 from sync.backend.office import office_routes
-from sync.backend.operator import Operator, problem, stick_routes
-from sync.backend.service import Backend, CannotEnrol, Service, Unavailable
-from sync.backend.store import Database
+from sync.backend.operator import Operator, problem, stick_routes, unavailable
+from sync.backend.service import Backend, CannotEnrol, Service
+from sync.backend.store import Database, Unavailable
 from sync.backend.watch import watch_routes
 from sync.batch import BadBatch, Terminal, unpack
-from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX, UNAVAILABLE_SECONDS
+from sync.limits import BATCH_GZIP_BYTES_MAX, LOADS_MAX
 
 Digits20 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{20}\Z")]
 Digits14 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{14}\Z")]
@@ -111,11 +110,7 @@ async def _gone(_request: Request, _wrong: Exception) -> Response:
 
 
 async def _unavailable(_request: Request, wrong: Exception) -> Response:
-    """The database is away, or changes over: terminals keep their rows and ask again."""
-    logging.getLogger("uvicorn.error").warning("nothing acknowledged: %s", wrong)
-    answer = problem(503, "unavailable", "the store does not answer")
-    answer.headers["Retry-After"] = str(UNAVAILABLE_SECONDS)
-    return answer
+    return unavailable(wrong)
 
 
 class _Endpoints:

@@ -18,8 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sync.backend.bodies import TooLong, read_body
 from sync.backend.gate import CertificateRequest, Gate, Refused
-from sync.backend.operator import Operator
+from sync.backend.operator import Operator, unavailable
 from sync.backend.registry import Met
+from sync.backend.store import Unavailable
 from sync.backend.watch import PAGE
 from sync.batch import Terminal
 from sync.limits import BATCH_GZIP_BYTES_MAX
@@ -64,6 +65,9 @@ class Guard:
                 raise Refused("not_the_operator", "the operator's token opens this", status=401)
         except Refused as refused:
             await refusal(refused)(scope, receive, send)
+            return
+        except Unavailable as wrong:
+            await unavailable(wrong)(scope, receive, send)
             return
         except TooLong as wrong:
             await refusal(Refused("bad_batch", str(wrong), status=413))(scope, receive, send)

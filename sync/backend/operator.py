@@ -4,6 +4,7 @@ The token and the key that signs answers on sticks lie in the backend's director
 """
 
 import hmac
+import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from sync.backend.bodies import TooLong, read_body
 from sync.backend.service import Service
 from sync.batch import BadBatch, Batch, unpack
 from sync.carried import new_key, public_of, seal
-from sync.limits import BATCH_GZIP_BYTES_MAX
+from sync.limits import BATCH_GZIP_BYTES_MAX, UNAVAILABLE_SECONDS
 from sync.session import Problem
 
 TOKEN = "operator.token"
@@ -60,6 +61,14 @@ class Operator:
 def problem(status: int, what: str, detail: str) -> Response:
     """A refusal."""
     return Response(msgspec.json.encode(Problem(what, detail[:500])), status, media_type="application/json")
+
+
+def unavailable(wrong: Exception) -> Response:
+    """The database is away, or changes over: terminals keep their rows and ask again."""
+    logging.getLogger("uvicorn.error").warning("nothing acknowledged: %s", wrong)
+    answer = problem(503, "unavailable", "the store does not answer")
+    answer.headers["Retry-After"] = str(UNAVAILABLE_SECONDS)
+    return answer
 
 
 def stick_routes(backend: Service, operator: Operator) -> list[Route]:

@@ -29,10 +29,6 @@ class CannotEnrol(ValueError):
     """A terminal that gets no further journal. The message says why."""
 
 
-class Unavailable(Exception):
-    """The store does not answer, or cannot promise that a commit lasts: nothing is acknowledged, send it again."""
-
-
 class Service(ABC):
     """A backend over some store. Safe to call from any thread."""
 

@@ -12,8 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from sync.backend.store import Unavailable
+
 BUSY_SECONDS = 10.0
 """A writer waits this long for another; each holds the lock for some milliseconds."""
+CONNECT_SECONDS = 5
+"""A server that says nothing at all is away."""
 _LOCK = 731_400_001
 """PostgreSQL's advisory lock of all writers here."""
 
@@ -27,11 +31,11 @@ class Sql(Protocol):
     """The type of a column of bytes."""
 
     def query(self, sql: str, *values: Any) -> Rows:
-        """Run one statement; its rows, none when it has none."""
+        """Run one statement; its rows, none when it has none. Raises Unavailable."""
         ...
 
     def transaction(self) -> Any:
-        """A context: all or nothing, and alone among writers; `query` within it belongs to it."""
+        """A context: all or nothing, and alone among writers; `query` within it belongs to it. Raises Unavailable."""
         ...
 
     def close(self) -> None:
@@ -53,13 +57,13 @@ class Sqlite:
 
     def query(self, sql: str, *values: Any) -> Rows:
         """See Sql."""
-        with self._lock:
+        with self._lock, _answering(sqlite3.OperationalError):
             return [dict(row) for row in self._connection.execute(sql, values)]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See Sql."""
-        with self._lock:
+        with self._lock, _answering(sqlite3.OperationalError):
             self._connection.execute("begin immediate")
             try:
                 yield
@@ -81,28 +85,33 @@ class Postgres:
     blob = "bytea"
 
     def __init__(self, address: str) -> None:
+        import psycopg  # of a city only
+
         self._address = address
+        self._away = psycopg.OperationalError
         self._connection: Any = None
         self._lock = threading.RLock()
 
     def _open(self) -> Any:
         import psycopg
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
         from psycopg.rows import dict_row
 
         if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = psycopg.connect(self._address, autocommit=True, row_factory=dict_row)
+            told = {"connect_timeout": CONNECT_SECONDS} | conninfo_to_dict(self._address)
+            self._connection = psycopg.connect(make_conninfo("", **told), autocommit=True, row_factory=dict_row)
         return self._connection
 
     def query(self, sql: str, *values: Any) -> Rows:
         """See Sql."""
-        with self._lock:
+        with self._lock, _answering(self._away):
             cursor = self._open().execute(sql.replace("?", "%s"), values)
             return list(cursor.fetchall()) if cursor.description else []
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See Sql."""
-        with self._lock, self._open().transaction():
+        with self._lock, _answering(self._away), self._open().transaction():
             self.query("select pg_advisory_xact_lock(?)", _LOCK)
             yield
 
@@ -111,6 +120,15 @@ class Postgres:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
+
+
+@contextmanager
+def _answering(wrong: type[Exception]) -> Iterator[None]:
+    """Raises Unavailable for what a database raises that is away, full or busy for too long."""
+    try:
+        yield
+    except wrong as cause:
+        raise Unavailable(str(cause)) from cause
 
 
 def open_sql(place: str) -> Sql:

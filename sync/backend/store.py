@@ -10,6 +10,10 @@ from typing import Any, Protocol
 Record = dict[str, Any]
 
 
+class Unavailable(Exception):
+    """The store does not answer, or cannot promise that a commit lasts: nothing is acknowledged, send it again."""
+
+
 class Table(Protocol):
     """One table. Keys are values in the order of the table's primary key."""
 

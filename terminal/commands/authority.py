@@ -43,10 +43,11 @@ def opened(place: str) -> "Registry":
 
     from sync.backend.registry import Registry
     from sync.backend.sql import open_sql
+    from sync.backend.store import Unavailable
 
     try:
         return Registry(open_sql(place))
-    except (OSError, sqlite3.Error) as wrong:
+    except (OSError, sqlite3.Error, Unavailable) as wrong:
         fail(f"登记库打不开 · the registry cannot be opened: {place}: {wrong}")
 
 

@@ -109,7 +109,7 @@ def _database() -> Iterator[None]:
     try:
         import psycopg
 
-        from sync.backend.service import Unavailable
+        from sync.backend.store import Unavailable
     except ImportError as wrong:
         fail(f"{wrong.name} 未安装 · is missing: pip install 'citizen-card-terminal[city]'")
     try:

@@ -16,8 +16,8 @@ from sync.backend.hospital import Hospital
 from sync.backend.intake import enter_rows
 from sync.backend.keys import TacKeys
 from sync.backend.postgres.tables import PostgresDatabase
-from sync.backend.service import Service, Unavailable
-from sync.backend.store import Record
+from sync.backend.service import Service
+from sync.backend.store import Record, Unavailable
 from sync.record import decode
 
 STREAMS = 50
@@ -75,7 +75,7 @@ class Bookkeeper:
             with database.attempt():
                 enter_rows(database, self._keys, readable, now, self._centre, self._city.custody)
                 database.enter([(*stream, last) for stream, last in lasts.items()])
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, Unavailable):
             raise
         except Exception as wrong:
             return wrong

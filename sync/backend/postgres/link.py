@@ -12,7 +12,7 @@ import psycopg
 from psycopg.types.numeric import IntLoader
 from psycopg_pool import ConnectionPool
 
-from sync.backend.service import Unavailable
+from sync.backend.store import Unavailable
 
 SECONDS = 5.0
 """How long a request waits for a free connection: below the terminal's own patience (sync/limits.py)."""

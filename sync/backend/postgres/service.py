@@ -15,8 +15,8 @@ from sync.backend.hospital import Hospital
 from sync.backend.postgres.intake import prepare, take_together
 from sync.backend.postgres.link import Links
 from sync.backend.postgres.tables import PostgresDatabase
-from sync.backend.service import Service, Unavailable
-from sync.backend.store import Database
+from sync.backend.service import Service
+from sync.backend.store import Database, Unavailable
 from sync.batch import Batch
 from sync.session import Answer
 
