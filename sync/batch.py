@@ -83,6 +83,11 @@ def batch_of(identity: Identity, after: int, prev_head: bytes, rows: Sequence[St
     return Batch(identity.terminal, identity.epoch, after + 1, raws, prev_head, head)
 
 
+def path_of(terminal: str) -> str:
+    """Where a terminal's batches are posted, and what their proofs are made for, also on a stick."""
+    return f"/v1/terminals/{terminal}/batches"
+
+
 def heads(prev_head: bytes, rows: Sequence[bytes]) -> list[bytes]:
     """The chain's head after each of `rows`."""
     found = []

@@ -1,7 +1,8 @@
 """A stick between terminal and backend: batches go out as files, signed answers come back beside them.
 
-`smk-sync/TERMINAL/EPOCH-FIRST-LAST.batch` is a batch exactly as it would be posted, `….answer` what the backend said
-about it (sync/carried.py). A stick may be torn out at any moment and may hold anything: files are written whole or not
+`smk-sync/TERMINAL/EPOCH-FIRST-LAST.batch` is a batch exactly as it would be posted, `….proof` the proof that would go
+with it (sync/proof.py) where the terminal has a certificate, `….answer` what the backend said about it
+(sync/carried.py). A stick may be torn out at any moment and may hold anything: files are written whole or not
 at all, and read only when they are plain files of a bounded size.
 """
 
@@ -21,6 +22,7 @@ from sync.limits import (
     BATCH_GZIP_BYTES_MAX,
     BATCH_ROWS_MAX,
     CARRIED_BYTES_MAX,
+    PROOF_CHARS_MAX,
     STICK_BATCHES_MAX,
     STICK_TERMINALS_MAX,
 )
@@ -28,6 +30,7 @@ from sync.session import Accepted, Ahead, NotEnrolled, Reply, understand
 
 FOLDER = "smk-sync"
 _NAME = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,15})-([1-9][0-9]{0,15})\.batch", re.ASCII)
+_PROOF = re.compile("[0-9A-Za-z_.-]+", re.ASCII)
 _TERMINAL = re.compile("[0-9A-Za-z_-]{1,16}", re.ASCII)
 
 
@@ -52,6 +55,11 @@ class Parcel(NamedTuple):
     def answer(self) -> Path:
         """Where its answer lies, once there is one."""
         return self.file.with_suffix(".answer")
+
+    @property
+    def proof(self) -> Path:
+        """Where the terminal's signature of it lies, if it has a key."""
+        return self.file.with_suffix(".proof")
 
     @property
     def terminal(self) -> str:
@@ -92,6 +100,16 @@ def read_batch(parcel: Parcel) -> tuple[bytes, Batch]:
     return raw, batch
 
 
+def read_proof(parcel: Parcel) -> str:
+    """The proof beside a batch, "" for none; what it is worth is the backend's to say. Raises StickTrouble."""
+    if not os.path.lexists(parcel.proof):
+        return ""
+    text = read(parcel.proof, PROOF_CHARS_MAX).decode("latin-1")
+    if not _PROOF.fullmatch(text):
+        raise StickTrouble(f"{parcel.proof.name}: not a proof")
+    return text
+
+
 class Exported(NamedTuple):
     """What an export left on the stick: batches, rows and bytes of them; files of earlier trips that were removed."""
 
@@ -102,12 +120,18 @@ class Exported(NamedTuple):
 
 
 def export(
-    stick: Path, identity: Identity, acknowledged: int, prev_head: bytes, rows: Iterable[Stored]
+    stick: Path,
+    identity: Identity,
+    acknowledged: int,
+    prev_head: bytes,
+    rows: Iterable[Stored],
+    prove: Callable[[bytes], str] = lambda raw: "",
 ) -> Iterator[Exported]:
     """Write the `rows` after number `acknowledged` as batches; tells after each how far it is. `prev_head`: the chain's
-    head before them. Files of this terminal that need not travel any more are removed. Raises StickTrouble.
+    head before them; `prove` gives the proof of a batch's bytes, "" from a terminal without a certificate. Files of
+    this terminal that need not travel any more are removed. Raises StickTrouble.
 
-    Done twice it leaves the same files.
+    Done twice it leaves the same batches.
     """
     folder = stick / FOLDER / identity.terminal
     with _telling(stick):
@@ -119,6 +143,8 @@ def export(
     for batch in _cut(identity, acknowledged, prev_head, rows):
         raw = pack(batch)
         parcel = Parcel(folder, batch.epoch, batch.first, batch.last)
+        if proof := prove(raw):
+            write(parcel.proof, proof.encode("ascii"))
         write(parcel.file, raw)
         written |= {parcel.file.name, parcel.answer.name}
         told = Exported(told.batches + 1, told.rows + len(batch.rows), told.size + len(raw), 0)
@@ -128,6 +154,7 @@ def export(
         for parcel in parcels(folder):
             if parcel.file.name not in written:
                 parcel.answer.unlink(missing_ok=True)
+                parcel.proof.unlink(missing_ok=True)
                 parcel.file.unlink()
                 removed += 1
     yield told._replace(removed=removed)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sync.batch import batch_of, pack
+from sync.batch import batch_of, pack, path_of
 from sync.chain import Identity
 from sync.condition import Condition
 from sync.errors import JournalError
@@ -168,7 +168,7 @@ class Worker:
         if (now := time.monotonic()) >= self._condition_due:
             batch = batch._replace(condition=self._condition())
             self._condition_due = now + CONDITION_SECONDS
-        answer = self._link.post(f"/v1/terminals/{identity.terminal}/batches", pack(batch, self._give_way), "gzip")
+        answer = self._link.post(path_of(identity.terminal), pack(batch, self._give_way), "gzip")
         self._give_way()
         if answer.standing:
             self._on_standing(answer.standing)

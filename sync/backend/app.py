@@ -80,7 +80,7 @@ def app_over(
             Route("/v1/xf", endpoints.asks(report.consumption)),
             *Desk(backend, now, _json).routes(),
             *LoadDesk(backend, now, _json).routes(),
-            *(() if operator is None else _operators(backend, operator, now)),
+            *(() if operator is None else _operators(backend, operator, now, gate)),
             *(guard.routes(gate) if gate is not None else ()),
         ],
         middleware=[Middleware(guard.Guard, gate=gate, operator=operator)] if gate is not None else [],
@@ -92,9 +92,9 @@ def app_over(
     return app
 
 
-def _operators(backend: Service, operator: Operator, now: Callable[[], str]) -> list[Route]:
+def _operators(backend: Service, operator: Operator, now: Callable[[], str], gate: Gate | None) -> list[Route]:
     return [
-        *stick_routes(backend, operator),
+        *stick_routes(backend, operator, gate),
         *office_routes(backend, operator, now),
         *watch_routes(backend, operator, now),
     ]

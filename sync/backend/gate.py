@@ -16,11 +16,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sync.backend.authority import Authority, BadRequest, read_request
 from sync.backend.custody import Custody
-from sync.backend.registry import Met, Registry, Standing, fingerprint, serial_of
-from sync.proof import BadProof, read_proof, verify
+from sync.backend.registry import Kept, Met, Registry, Standing, State, fingerprint, serial_of
+from sync.batch import path_of
+from sync.proof import BadProof, Proof, read_proof, verify
 
 Told = Callable[[str, str, str], None]
 """Takes an alarm: terminal, what, detail."""
+
+
+NO_PROOF = "批次旁没有签名，请在终端重新导出 · no proof lies beside the batch: smk sync export again at the terminal"
 
 
 class Refused(Exception):
@@ -59,18 +63,7 @@ class Gate:
         self, terminal: str, path: str, proof: str, body: bytes, peer: x509.Certificate | None, tls: bool
     ) -> Met:
         """What a request of `terminal` ("" for any) comes to; `peer` is what TLS showed. Raises Refused."""
-        try:
-            read = read_proof(proof)
-            kept = self.registry.find(read.serial)
-            if kept is None:
-                raise Refused("not_enrolled", "this certificate is not of this authority: smk enrol --code")
-            key = x509.load_der_x509_certificate(kept.certificate).public_key()
-            assert isinstance(key, ec.EllipticCurvePublicKey)
-            verify(read, key, path, body)
-        except BadProof as wrong:
-            raise Refused("not_signed", str(wrong)) from wrong
-        if terminal and terminal != kept.terminal:
-            raise Refused("not_yours", f"the certificate is terminal {kept.terminal}'s, not {terminal}'s")
+        read, kept = self._signed(terminal, path, proof, body)
         if tls and (peer is None or serial_of(peer) != kept.serial) and not (kept.in_token and peer is None):
             raise Refused("not_yours", "TLS shows no certificate, or another than the one that signed")
         met = self.registry.meet(kept, read.claims.instance, self.now())
@@ -87,6 +80,36 @@ class Gate:
         if standing is not Standing.IN_SERVICE and asked != "batches":
             raise Refused("out_of_service", f"the terminal is {standing.value}: it uploads, and does nothing else")
         return met
+
+    def carried(self, terminal: str, proof: str, body: bytes) -> None:
+        """Let a batch that came on a stick pass when it is the terminal's own. Raises Refused.
+
+        Without a proof the operator's word stands for it, but only for a terminal that never had a certificate. No
+        program runs on a stick, and a stick may be older than a renewal: only a revoked certificate stops it.
+        """
+        if not proof:
+            if self.registry.of(terminal):
+                raise Refused("not_signed", NO_PROOF)
+            return
+        _, kept = self._signed(terminal, path_of(terminal), proof, body)
+        if kept.state == State.REVOKED.value:
+            raise Refused("not_enrolled", "the certificate was revoked: smk enrol --code")
+
+    def _signed(self, terminal: str, path: str, proof: str, body: bytes) -> tuple[Proof, Kept]:
+        """The proof of a request and the certificate whose key made it. Raises Refused."""
+        try:
+            read = read_proof(proof)
+            kept = self.registry.find(read.serial)
+            if kept is None:
+                raise Refused("not_enrolled", "this certificate is not of this authority: smk enrol --code")
+            key = x509.load_der_x509_certificate(kept.certificate).public_key()
+            assert isinstance(key, ec.EllipticCurvePublicKey)
+            verify(read, key, path, body)
+        except BadProof as wrong:
+            raise Refused("not_signed", str(wrong)) from wrong
+        if terminal and terminal != kept.terminal:
+            raise Refused("not_yours", f"the certificate is terminal {kept.terminal}'s, not {terminal}'s")
+        return read, kept
 
     def certify(self, terminal: str, asked: CertificateRequest, met: Met | None) -> bytes:
         """The certificate (DER) that a terminal asks for: with its code, or signed (`met`). Raises Refused."""

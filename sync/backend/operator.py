@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sync.backend.bodies import TooLong, read_body
+from sync.backend.gate import Gate, Refused
 from sync.backend.service import Service
 from sync.batch import BadBatch, Batch, unpack
 from sync.carried import new_key, public_of, seal
@@ -71,8 +72,9 @@ def unavailable(wrong: Exception) -> Response:
     return answer
 
 
-def stick_routes(backend: Service, operator: Operator) -> list[Route]:
-    """`POST /v1/operator/stick`: one batch as it lies on a stick; the answer's file comes back.
+def stick_routes(backend: Service, operator: Operator, gate: Gate | None) -> list[Route]:
+    """`POST /v1/operator/stick?proof=…`: one batch as it lies on a stick and the proof beside it; the answer's file
+    comes back.
 
     `?enrol=yes` enrols a terminal that the backend has never seen: a person at the office said so.
     """
@@ -81,6 +83,10 @@ def stick_routes(backend: Service, operator: Operator) -> list[Route]:
         try:
             raw = await read_body(request, BATCH_GZIP_BYTES_MAX)
             batch = await run_in_threadpool(unpack, raw)
+            if gate is not None:
+                await run_in_threadpool(gate.carried, batch.terminal, request.query_params.get("proof", ""), raw)
+        except Refused as refused:
+            return problem(refused.status, refused.problem, str(refused))
         except TooLong as wrong:
             return problem(413, "bad_batch", str(wrong))
         except BadBatch as wrong:

@@ -37,7 +37,7 @@ def import_(stick: Path, data: Path, address: str, enrol: bool, as_json: bool) -
     from sync.link import Link
 
     link = Link(address, token=operator_token(data))
-    path = "/v1/operator/stick" + ("?enrol=yes" if enrol else "")
+    path = f"/v1/operator/stick?enrol={'yes' if enrol else 'no'}"
     taken: dict[str, int] = {}
     refused: list[str] = []
     try:
@@ -45,12 +45,16 @@ def import_(stick: Path, data: Path, address: str, enrol: bool, as_json: bool) -
         for parcel in counted(found, len(found), "读入 taking", not as_json):
             try:
                 raw, batch = sticks.read_batch(parcel)
+                proof = sticks.read_proof(parcel)
             except (BadBatch, sticks.StickTrouble) as wrong:
                 refused.append(f"{parcel.terminal}/{parcel.file.name}: {wrong}")
                 continue
-            got = link.post(path, raw)
+            got = link.post(f"{path}&proof={proof}", raw)
+            if got.status == 403:
+                refused.append(f"{parcel.terminal}/{parcel.file.name}: {_said(got.body)}")
+                continue
             if got.status != 200:
-                fail(f"后台拒绝 · the backend refuses: HTTP {got.status} {got.body.decode('utf-8', 'replace')[:300]}")
+                fail(f"后台拒绝 · the backend refuses (HTTP {got.status}): {_said(got.body)}")
             sticks.write(parcel.answer, got.body)
             taken[parcel.terminal] = taken.get(parcel.terminal, 0) + len(batch.rows)
     except sticks.StickTrouble as wrong:
@@ -91,11 +95,15 @@ def told(data: Path, address: str, question: str, of: Any = None) -> bytes:
         link.close()
     if got.status == 200:
         return got.body
+    fail(f"后台拒绝 · the backend refuses (HTTP {got.status}): {_said(got.body)}")
+
+
+def _said(body: bytes) -> str:
+    """Why the backend refuses, or its answer as it came."""
     try:
-        why = json.loads(got.body)["detail"]
+        return str(json.loads(body)["detail"])
     except (ValueError, KeyError, TypeError):
-        why = got.body.decode("utf-8", "replace")[:300]
-    fail(f"后台拒绝 · the backend refuses (HTTP {got.status}): {why}")
+        return body.decode("utf-8", "replace")[:300]
 
 
 def asked(data: Path, address: str, question: str, of: Any = None) -> Any:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import click
 from terminal.commands.say import answer, as_json, configuration_file, fail, speaking
 
 if TYPE_CHECKING:
+    from config.model import Configuration
     from sync.chain import Identity
     from sync.stick import Exported
     from terminal.sticks import Told
@@ -51,7 +52,8 @@ def sync_export(configuration: str, stick: Path, as_json: bool) -> None:
         acknowledged = journal.numbers.acknowledged
         head = next(iter(journal.rows(acknowledged - 1))).head if acknowledged else bytes(32)
         try:
-            *_, told = _watched(export(stick, journal.identity, acknowledged, head, journal.rows(acknowledged)))
+            prove, rows = _prover(device, journal.identity.terminal), journal.rows(acknowledged)
+            *_, told = _watched(export(stick, journal.identity, acknowledged, head, rows, prove))
         except StickTrouble as wrong:
             fail(f"U 盘写不了 · the stick cannot be written: {wrong}\n请重新插好再试 · plug it in again and repeat")
     lines = [
@@ -101,6 +103,26 @@ def sync_import(configuration: str, stick: Path, as_json: bool) -> None:
     answer(told._asdict(), as_json, lambda: lines)
     if told.troubles:
         raise SystemExit(1)
+
+
+def _prover(device: "Configuration", terminal: str) -> "Callable[[bytes], str]":
+    """What signs a batch as it would be signed on the wire; nothing while the device has no certificate.
+
+    Ends the command when the device has a key and it cannot be used.
+    """
+    from sync.batch import path_of
+    from sync.proof import HEADER
+    from terminal import identity
+
+    credential = identity.credentials(device)()
+
+    def prove(raw: bytes) -> str:
+        try:
+            return credential.headers(path_of(terminal), raw).get(HEADER, "") if credential is not None else ""
+        except OSError as wrong:
+            fail(f"设备密钥用不了，批次没有签名 · the device's key cannot be used, the batches are not signed: {wrong}")
+
+    return prove
 
 
 def _taken(data: Path, whose: "Identity", stick: Path, key: str) -> "Told":
