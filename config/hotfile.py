@@ -4,6 +4,7 @@ import mmap
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from config import hotdelta, hotmap
@@ -118,7 +119,11 @@ def _replace(
         file.truncate(hotmap.size(sources, ranges))
         # Written through the mapping: what comes from the old file never lies in this process's memory.
         with mmap.mmap(file.fileno(), 0) as room, memoryview(room) as target:
-            made = hotmap.write(target, version, sources, ranges)
+            hotmap.fill(target, version, sources, ranges)
+            with ThreadPoolExecutor(1) as disk:  # the disk writes while the processor hashes
+                writing = disk.submit(os.fdatasync, file.fileno())
+                made = hotmap.seal(target)
+            writing.result()
         if digest is not None and made != digest:
             fresh.unlink()
             zh, en = "结果与增量所述不符", "what comes out is not what the delta says: load a whole list"

@@ -74,6 +74,12 @@ def size(sources: Mapping[str, Source], ranges: Sequence[Range]) -> int:
 
 def write(target: memoryview, version: Version, sources: Mapping[str, Source], ranges: Sequence[Range]) -> bytes:
     """Write the whole file into `target` (`size` bytes, all zero). Returns its SHA-256 (32 bytes)."""
+    fill(target, version, sources, ranges)
+    return seal(target)
+
+
+def fill(target: memoryview, version: Version, sources: Mapping[str, Source], ranges: Sequence[Range]) -> None:
+    """Write all of the file but its SHA-256 into `target` (`size` bytes, all zero)."""
     place = HEADER.size
     HEADER.pack_into(target, 0, MAGIC, int(f"{version.day:%Y%m%d}"), version.revision, len(sources), len(ranges))
     for name, each in sources.items():
@@ -87,8 +93,12 @@ def write(target: memoryview, version: Version, sources: Mapping[str, Source], r
         starts, entries, place = _views(target, place, each.count, each.buckets)
         each.fill(entries)
         each.fill_index(starts, entries)
-    digest = sha256(target[:place]).digest()
-    target[place:] = digest
+
+
+def seal(target: memoryview) -> bytes:
+    """Write the SHA-256 (32 bytes) of a filled file behind it, and return it."""
+    digest = sha256(target[:-DIGEST_BYTES]).digest()
+    target[-DIGEST_BYTES:] = digest
     return digest
 
 
