@@ -99,6 +99,7 @@ def test_a_draft_is_healed_before_its_card_is_locked(make_rig: Callable[..., Rig
     paid = rig.paid_fen(card)
     hot = HotList(datetime.now(CHINA).date(), [(rig.cards[card], 1)])
     assert rig.box.device.post(lambda tables: type(tables)(tables.pack, hot))
+    assert eventually(lambda: rig.box.device.tables.hot_list is hot)
     assert rig.tap(card).outcome == "hot_listed"
     assert rig.kinds("HELD", "DONE", "LOCKED") == ["HELD", "DONE", "LOCKED"]
     assert rig.tap(card).outcome == "locked" and rig.paid_fen(card) == paid
