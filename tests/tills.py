@@ -22,6 +22,7 @@ from sync.backend.keys import KeyFile
 from sync.backend.lender import Lender
 from sync.backend.loads import Rules
 from sync.backend.service import Backend
+from sync.backend.sql import open_sql
 from sync.batch import Batch
 from sync.chain import Identity
 from sync.errors import JournalFull
@@ -77,7 +78,7 @@ class City:
     time: Time = field(default_factory=Time)
 
     def __post_init__(self) -> None:
-        self.bank = SimulatedBank(self.accounts)
+        self.bank = SimulatedBank(open_sql(":memory:"), self.accounts)
         self.start()
 
     def start(self) -> None:

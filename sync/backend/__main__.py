@@ -13,21 +13,21 @@ from starlette.applications import Starlette
 
 from sync.backend.app import create_app
 from sync.backend.authority import BadAuthority
-from sync.backend.bank import SimulatedBank
 from sync.backend.door import Door, served
 from sync.backend.hospital import read_hospital
 from sync.backend.keys import BadKeys
-from sync.backend.lender import Lender
+from sync.backend.lender import lender_of
 from sync.backend.masters import read_masters
 from sync.backend.operator import Operator
 from sync.backend.registry import REGISTRY
 from sync.backend.store import Unavailable
 from sync.vault import BadVault
 
-_Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], Path | None, Door | None]
+_Told = tuple[tuple[str, str], ...]
+_Plan = tuple[str, Path, Path | None, Path | None, _Told, Path | None, Door | None, str | None]
 
 
-@click.command(epilog="At a running backend: smk backend import, stick-key, alarms, page; each has its own --help.")
+@click.command(epilog="Beside it: smk backend import, stick-key, alarms, page, account; each has its own --help.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory of the embedded store.")
 @click.option("--database", metavar="LINE", help="Instead of --data: a PostgreSQL database, postgresql:///city.")
 @click.option(
@@ -42,7 +42,7 @@ _Plan = tuple[str, Path, Path | None, Path | None, tuple[tuple[str, str], ...], 
 @click.option("--keys", type=click.Path(path_type=Path, dir_okay=False), required=True, help="TOML file, table [tac].")
 @click.option("--personal", type=click.Path(path_type=Path, dir_okay=False), help="TOML file, table [personal].")
 @click.option("--policy", type=click.Path(path_type=Path, file_okay=False), help="Folder of the co-payment policy.")
-@click.option("--bank", type=click.Path(path_type=Path, dir_okay=False), help="Simulated bank's file; --data only.")
+@click.option("--bank", metavar="PLACE", help="Simulated bank: a file, or postgresql://… (smk backend account).")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8330, show_default=True, help="0 takes a free one.")
 @click.option("--authority", type=click.Path(path_type=Path, file_okay=False), help="Folder of smk authority init.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="Opens the authority's key.")
@@ -59,7 +59,7 @@ def main(
     keys: Path,
     personal: Path | None,
     policy: Path | None,
-    bank: Path | None,
+    bank: str | None,
     port: int,
     authority: Path | None,
     passphrase_file: Path | None,
@@ -89,7 +89,7 @@ def main(
         hospital = read_hospital(personal, policy) if personal and policy else None
         office = operator or data
         face = Operator(office) if office else None
-        lender = Lender(masters, SimulatedBank({}, bank) if bank else None) if masters.loads else None
+        lender = lender_of(masters, bank)
         told = dict(version.split("=", 1) for version in versions)
         if door is not None and door.pair is not None:
             door.tls()  # what is wrong with it is said here
@@ -104,7 +104,7 @@ def main(
             raise click.ClickException(f"port {port} of {host}: {wrong.strerror}") from wrong
         listening.listen(1_024)
         if database is not None:
-            plan = (database, keys, personal, policy, tuple(told.items()), operator, door)
+            plan = (database, keys, personal, policy, tuple(told.items()), operator, door, bank)
             _serve_city(plan, listening, workers, books)
         elif data is not None:
             app = create_app(data, masters, _now, told, hospital, face, gate, lender)

@@ -1,11 +1,12 @@
 """The bank behind a load from the bound account: three words, each safe to say again, and a question."""
 
-import json
-import os
-import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
-from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from sync.backend.sql import Sql
+from sync.backend.store import Unavailable
 
 
 class BankSilent(Exception):
@@ -48,82 +49,129 @@ class Bank(Protocol):
         ...
 
 
+_TABLES = (
+    "create table if not exists bank_account (card text primary key, fen bigint not null check (fen >= 0))",
+    "create table if not exists bank_hold (operation text primary key, card text not null, fen bigint not null,"
+    " standing text not null)",
+)
+
+
+class Hold(NamedTuple):
+    """Money of an account that is set aside under an operation, and what became of it."""
+
+    card: str
+    fen: int
+    standing: Standing
+
+
+_NO_HOLD = Hold("", 0, Standing.NOTHING)
+
+
 class SimulatedBank:
-    """One bank for demonstrations and tests: accounts by the card that they are bound to, in a file if one is named.
+    """One bank for demonstrations and tests: accounts by the card that they are bound to, and what is set aside.
+
+    In a file, or in a city's PostgreSQL, where any number of collectors may speak to it.
 
     `lose`: the next so many answers are lost after the word was carried out; `away`: nothing arrives.
     """
 
-    def __init__(self, accounts: dict[str, int], path: Path | None = None) -> None:
-        """`accounts`: fen by card; what `path` holds comes before them."""
-        self._lock = threading.Lock()
-        self._path = path
+    def __init__(self, sql: Sql, accounts: Mapping[str, int] | None = None) -> None:
+        """`accounts`: fen by card, opened where they are not there yet. Raises Unavailable."""
+        self._sql = sql
         self.lose = 0
         self.away = False
-        kept = json.loads(path.read_text("utf-8")) if path is not None and path.exists() else {}
-        self.accounts: dict[str, int] = {**accounts, **kept.get("accounts", {})}
-        self.holds: dict[str, list[str | int]] = kept.get("holds", {})
-        """By operation: card, fen, standing."""
+        with sql.transaction():
+            for table in _TABLES:
+                sql.query(table)
+        for card, fen in (accounts or {}).items():
+            self.open(card, fen)
+
+    def open(self, card: str, fen: int) -> bool:
+        """Bind an account with so much in it to a card; False when one is bound already. Raises Unavailable."""
+        with self._sql.transaction():
+            if card in self.accounts:
+                return False
+            self._sql.query("insert into bank_account (card, fen) values (?, ?)", card, fen)
+            return True
+
+    @property
+    def accounts(self) -> dict[str, int]:
+        """Fen by card."""
+        return {row["card"]: row["fen"] for row in self._sql.query("select card, fen from bank_account")}
 
     def reserve(self, operation: str, card: str, amount_fen: int) -> None:
         """See Bank."""
-        with self._lock:
-            self._arrive()
-            if operation not in self.holds:
-                if card not in self.accounts:
+        with self._word():
+            hold = self._hold(operation)
+            if hold.standing is Standing.NOTHING:
+                account = self._sql.query("select fen from bank_account where card = ?", card)
+                if not account:
                     raise BankRefuses("no_account")
-                if self.accounts[card] < amount_fen:
+                if account[0]["fen"] < amount_fen:
                     raise BankRefuses("account_short")
-                self.accounts[card] -= amount_fen
-                self.holds[operation] = [card, amount_fen, Standing.RESERVED.value]
-            self._answer()
-            if self.holds[operation][2] == Standing.RELEASED.value:
-                raise BankRefuses("closed")
+                self._move(card, -amount_fen)
+                hold = Hold(card, amount_fen, Standing.RESERVED)
+                self._keep(operation, hold)
+        if hold.standing is Standing.RELEASED:
+            raise BankRefuses("closed")
 
     def capture(self, operation: str) -> None:
         """See Bank."""
-        with self._lock:
-            self._arrive()
-            hold = self.holds[operation]
-            assert hold[2] != Standing.RELEASED.value, "money that was given back cannot be taken"
-            hold[2] = Standing.CAPTURED.value
-            self._answer()
+        with self._word():
+            hold = self._hold(operation)
+            assert hold.standing in (Standing.RESERVED, Standing.CAPTURED), "money that is not set aside is not taken"
+            self._keep(operation, hold._replace(standing=Standing.CAPTURED))
 
     def release(self, operation: str) -> None:
         """See Bank."""
-        with self._lock:
-            self._arrive()
-            card, fen, standing = self.holds.get(operation, ["", 0, Standing.NOTHING.value])
-            assert standing != Standing.CAPTURED.value, "money that was taken cannot be given back"
-            if standing == Standing.RESERVED.value:
-                self.accounts[str(card)] += int(fen)
-            self.holds[operation] = [card, fen, Standing.RELEASED.value]
-            self._answer()
+        with self._word():
+            hold = self._hold(operation)
+            assert hold.standing is not Standing.CAPTURED, "money that was taken cannot be given back"
+            if hold.standing is Standing.RESERVED:
+                self._move(hold.card, hold.fen)
+            self._keep(operation, hold._replace(standing=Standing.RELEASED))
 
     def standing(self, operation: str) -> Standing:
         """See Bank."""
-        with self._lock:
-            self._arrive()
-            return Standing(self.holds.get(operation, ["", 0, Standing.NOTHING.value])[2])
+        if self.away:
+            raise BankSilent("the bank cannot be reached")
+        try:
+            return self._hold(operation).standing
+        except Unavailable as wrong:
+            raise BankSilent(str(wrong)) from wrong
 
     def captured_fen(self, card: str = "") -> int:
         """What was taken for good (from the account of `card`)."""
-        with self._lock:
-            holds = [hold for hold in self.holds.values() if hold[2] == Standing.CAPTURED.value]
-        return sum(int(fen) for of, fen, _ in holds if not card or of == card)
+        query = "select card, fen from bank_hold where standing = ?"
+        holds = self._sql.query(query, Standing.CAPTURED.value)
+        return sum(hold["fen"] for hold in holds if not card or hold["card"] == card)
 
-    def _arrive(self) -> None:
+    def close(self) -> None:
+        """Give the store back."""
+        self._sql.close()
+
+    @contextmanager
+    def _word(self) -> Iterator[None]:
+        """A word is carried out wholly or not at all, alone; then its answer may be lost."""
         if self.away:
             raise BankSilent("the bank cannot be reached")
-
-    def _answer(self) -> None:
-        if self._path is not None:
-            fresh = self._path.with_name(self._path.name + ".new")
-            with open(fresh, "w", encoding="utf-8") as out:
-                json.dump({"accounts": self.accounts, "holds": self.holds}, out)
-                out.flush()
-                os.fsync(out.fileno())
-            fresh.replace(self._path)
+        try:
+            with self._sql.transaction():
+                yield
+        except Unavailable as wrong:  # committed or not: who knows
+            raise BankSilent(str(wrong)) from wrong
         if self.lose:
             self.lose -= 1
             raise BankSilent("the bank's answer is lost")
+
+    def _hold(self, operation: str) -> Hold:
+        found = self._sql.query("select card, fen, standing from bank_hold where operation = ?", operation)
+        return Hold(found[0]["card"], found[0]["fen"], Standing(found[0]["standing"])) if found else _NO_HOLD
+
+    def _keep(self, operation: str, hold: Hold) -> None:
+        sql = """insert into bank_hold (operation, card, fen, standing) values (?, ?, ?, ?)
+            on conflict (operation) do update set standing = excluded.standing"""
+        self._sql.query(sql, operation, hold.card, hold.fen, hold.standing.value)
+
+    def _move(self, card: str, fen: int) -> None:
+        self._sql.query("update bank_account set fen = fen + ? where card = ?", fen, card)

@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from sync.backend import loads, refunds
-from sync.backend.bank import Bank, BankRefuses, BankSilent, Standing
-from sync.backend.keys import LoadKeys
+from sync.backend.bank import Bank, BankRefuses, BankSilent, SimulatedBank, Standing
+from sync.backend.keys import LoadKeys, Masters
 from sync.backend.loads import Rules
+from sync.backend.sql import open_sql
 from sync.backend.store import Database
 from sync.loading import Answer, Ask, Cue, Due, State, unfit
 
@@ -58,11 +59,13 @@ class Lender:
             return refunds.due(database, card)
 
     def carry_out(self, transaction: Transaction, now: str) -> None:
-        """Tell and ask the bank what is owed; what it does not answer stays owed."""
+        """Tell and ask the bank what is owed; what it does not answer stays owed, and what only a process that has the
+        bank can say is left to that."""
         with transaction() as database:
             waiting = loads.owed(database)
         for load in waiting:
-            self._say(transaction, load, now)
+            if load["source"] != "account" or self.bank is not None:
+                self._say(transaction, load, now)
 
     def _reserve(self, transaction: Transaction, load: dict[str, Any], now: str) -> dict[str, Any]:
         try:
@@ -100,3 +103,10 @@ class Lender:
     def _go(self, transaction: Transaction, load: dict[str, Any], cue: Cue, why: str = "") -> dict[str, Any]:
         with transaction() as database:
             return loads.go(database, load, cue, **({"why": why} if why else {}))
+
+
+def lender_of(masters: Masters, bank: str | None) -> Lender | None:
+    """Who grants loads with these keys; None for nobody. `bank`: place of the simulated one. Raises Unavailable."""
+    if not masters.loads:
+        return None
+    return Lender(masters, SimulatedBank(open_sql(bank)) if bank else None)

@@ -144,5 +144,41 @@ def page(data: Path, address: str) -> None:
     click.echo(f"{address}/operator#token={operator_token(data)}")
 
 
-COMMANDS: dict[str, click.Command] = {"import": import_, "stick-key": stick_key, "alarms": alarms, "page": page}
+@click.command("account")
+@click.argument("card")
+@click.argument("yuan")
+@click.option("--bank", "place", required=True, help="The simulated bank: a file, or postgresql://… of a city.")
+@speaking
+def account(card: str, yuan: str, place: str) -> None:
+    """Open an account with YUAN in it at the simulated bank, bound to CARD (20 digits): top-ups may come from it.
+
+    The backend that is started with the same --bank knows it at once. For demonstrations; a real bank has its own.
+    """
+    import sqlite3
+
+    from sync.backend.bank import SimulatedBank
+    from sync.backend.sql import open_sql
+    from sync.backend.store import Unavailable
+    from terminal.commands.tills import amount
+    from terminal.signal import yuan as shown
+
+    if not (len(card) == 20 and card.isascii() and card.isdigit()):
+        fail(f"卡号有误 · not a card's number: {card!r}, 20 digits are wanted")
+    fen = amount(yuan)
+    try:
+        is_new = SimulatedBank(open_sql(place)).open(card, fen)
+    except (OSError, sqlite3.Error, Unavailable) as wrong:
+        fail(f"银行数据打不开 · the bank's place cannot be opened: {place}: {wrong}")
+    if not is_new:
+        fail(f"此卡已绑定账户 · an account is bound to card {card} already; nothing was changed")
+    click.echo(f"账户已开 · account opened: card {card}, {shown(fen)} 元 yuan")
+
+
+COMMANDS: dict[str, click.Command] = {
+    "import": import_,
+    "stick-key": stick_key,
+    "alarms": alarms,
+    "page": page,
+    "account": account,
+}
 """What `smk backend` does beside serving."""

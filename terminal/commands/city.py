@@ -42,14 +42,15 @@ def init(line: str, partitions: int) -> None:
 @click.option("--keys", type=click.Path(path_type=Path, dir_okay=False), required=True, help="TOML file, table [tac].")
 @click.option("--personal", type=click.Path(path_type=Path, dir_okay=False), help="TOML file, table [personal].")
 @click.option("--policy", type=click.Path(path_type=Path, file_okay=False), help="Folder of the co-payment policy.")
+@click.option("--bank", metavar="PLACE", help="The collectors' bank: what it is owed is said from here too.")
 @click.option("--once", is_flag=True, help="Enter what is committed, say how much it was, and end.")
-def books(line: str, keys: Path, personal: Path | None, policy: Path | None, once: bool) -> None:
+def books(line: str, keys: Path, personal: Path | None, policy: Path | None, bank: str | None, once: bool) -> None:
     """Enter committed rows into the books: TACs, charges, grey records, bills. Several may run; they take turns."""
     with _database():
         from sync.backend.postgres.bookkeeper import Bookkeeper
         from sync.backend.postgres.serving import Plan, keep_books, now
 
-        plan = Plan(line, keys, personal, policy)
+        plan = Plan(line, keys, personal, policy, bank=bank)
         if once:
             with contextlib.closing(plan.city()) as opened:
                 keeper = Bookkeeper(opened, plan.masters(), now, opened.hospital)

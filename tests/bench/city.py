@@ -129,7 +129,7 @@ def through_http(address: str, file: Path, batches: Rows) -> float:
     """Seconds until all rows of each terminal's batches are acknowledged."""
     file.write_bytes(pickle.dumps(batches))
     command = [sys.executable, "-m", "tests.bench.city_load", address, str(file)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=1_800).stdout)
 
 
 def bare(line: str, rows: Rows, terminals: dict[str, Identity]) -> float:

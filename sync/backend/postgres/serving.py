@@ -16,7 +16,7 @@ from sync.backend.app import app_over
 from sync.backend.door import Door, served
 from sync.backend.hospital import Hospital, read_hospital
 from sync.backend.keys import Masters
-from sync.backend.lender import Lender
+from sync.backend.lender import lender_of
 from sync.backend.masters import read_masters
 from sync.backend.operator import Operator
 from sync.backend.postgres import schema
@@ -26,7 +26,7 @@ from sync.backend.postgres.service import City
 
 class Plan(NamedTuple):
     """What each process is told: the database's connection string, the files of keys and policy, versions to tell,
-    the directory of the operator's secrets, who may speak."""
+    the directory of the operator's secrets, who may speak, the simulated bank's place."""
 
     line: str
     keys: Path
@@ -35,13 +35,14 @@ class Plan(NamedTuple):
     versions: tuple[tuple[str, str], ...] = ()
     operator: Path | None = None
     door: Door | None = None
+    bank: str | None = None
 
     def city(self) -> City:
         """A connected city. Raises BadKeys, BadVault, OSError, PackFaults, Unavailable."""
         city = City(self.line, now, dict(self.versions), self.hospital())
-        masters = self.masters()
-        if masters.loads:  # no bank is bound to a city yet: cash and refunds only
-            city.lend(Lender(masters))
+        lender = lender_of(self.masters(), self.bank)
+        if lender is not None:
+            city.lend(lender)
         return city
 
     def hospital(self) -> Hospital | None:

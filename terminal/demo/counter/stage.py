@@ -1,6 +1,5 @@
 """The stage: chips and backend in processes of their own, the counter on the real reader stacks, its pages served."""
 
-import json
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from apdu.virtual.spec import CardSpec
 from config import parse
 from config.model import Configuration, Face, Library, Market, Psam, Reader, Sync, Tariff, Terminal, TopUp, Web
 from config.store import load_configuration
+from sync.backend.bank import SimulatedBank
+from sync.backend.sql import open_sql
 from sync.vault import new_key_file
 from terminal.counters.build import build, real
 from terminal.demo.stage import MERCHANT, PSAM_READER, free_port
@@ -73,7 +74,7 @@ class Stage:
     def start_backend(self) -> None:
         """The backend with its bank."""
         command = [sys.executable, "-m", "sync.backend", "--data", str(self.folder / "backend")]
-        command += ["--keys", str(self.folder / "keys.toml"), "--bank", str(self.folder / "bank.json")]
+        command += ["--keys", str(self.folder / "keys.toml"), "--bank", str(self.folder / "bank.db")]
         command += ["--port", str(self.port)]
         self.backend = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self.backend.stdout is not None
@@ -109,7 +110,7 @@ class Stage:
         lines += ["[load]", *(f'{scheme} = "{master.load.hex().upper()}"' for scheme, master in masters.items())]
         (self.folder / "keys.toml").write_text("\n".join([*lines, ""]), "utf-8")
         accounts = {spec.number20: ACCOUNT_FEN for name, spec in self.cards.items() if name == "wang"}
-        (self.folder / "bank.json").write_text(json.dumps({"accounts": accounts, "holds": {}}), "utf-8")
+        SimulatedBank(open_sql(str(self.folder / "bank.db")), accounts).close()
         (self.folder / "personal.toml").write_text(new_key_file(date.today().isoformat()), "utf-8")
         (self.folder / "ils-password").write_text("secret\n", "utf-8")
         for name in ("personal.toml", "ils-password", "keys.toml"):
