@@ -10,8 +10,10 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psycopg
 
 from tests.postgres import USER, as_user, programs
 
@@ -88,14 +90,13 @@ class Node:
     def cut(self) -> None:
         """Kill -9 Patroni, the server and all of its processes at once: the machine has lost its power."""
         assert self.process is not None
-        server = int((self.room / "data" / "postmaster.pid").read_text().split()[0])  # it is no child of Patroni's
-        found = [*_descendants(self.process.pid), *_descendants(server)]
-        for stop in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in found:
-                try:
-                    os.kill(pid, stop)
-                except ProcessLookupError:
-                    continue
+        parents = [self.process.pid]
+        with suppress(FileNotFoundError):  # it is no child of Patroni's
+            parents.append(int((self.room / "data" / "postmaster.pid").read_text().split()[0]))
+        _signal(parents, signal.SIGSTOP)  # from now on they have no more children
+        found = [pid for parent in parents for pid in _descendants(parent)]
+        _signal(found, signal.SIGSTOP)
+        _signal(found, signal.SIGKILL)
         self.process.wait(30)
 
 
@@ -110,7 +111,26 @@ class Pair:
         for node in self.nodes:
             node.start()
             wait(lambda: self.primary() is not None, START_SECONDS, self._words)
-        wait(lambda: any(node.says("sync") for node in self.nodes), START_SECONDS, self._words)
+        self.in_step()
+
+    def in_step(self) -> Node:
+        """The primary, once one is there whose standby follows synchronously: only that one may be promoted."""
+        found: list[Node] = []
+
+        def so() -> bool:
+            found[:] = [node for node in self.nodes if node.says("primary")]
+            return len(found) == 1 and any(node.says("sync") for node in self.nodes)
+
+        wait(so, START_SECONDS, self._words)
+        return found[0]
+
+    def writable(self, database: str) -> bool:
+        """Whether a client finds a primary that takes changes."""
+        try:
+            psycopg.connect(self.line(database)).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def primary(self) -> Node | None:
         """Who is the primary now."""
@@ -136,12 +156,19 @@ def wait(until: object, seconds: float, words: object = str) -> None:
         time.sleep(0.2)
 
 
+def _signal(pids: list[int], what: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, what)
+
+
 def _descendants(pid: int) -> list[int]:
+    """The process and all below it; those that end meanwhile are no longer asked."""
     found = [pid]
     for parent in found:
-        tasks = Path(f"/proc/{parent}/task")
-        if tasks.exists():
-            found += [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, task.read_text().split())
     return found
 
 

@@ -16,8 +16,6 @@ from sync.backend.store import Unavailable
 
 BUSY_SECONDS = 10.0
 """A writer waits this long for another; each holds the lock for some milliseconds."""
-CONNECT_SECONDS = 5
-"""A server that says nothing at all is away."""
 _LOCK = 731_400_001
 """PostgreSQL's advisory lock of all writers here."""
 
@@ -94,12 +92,12 @@ class Postgres:
 
     def _open(self) -> Any:
         import psycopg
-        from psycopg.conninfo import conninfo_to_dict, make_conninfo
         from psycopg.rows import dict_row
 
+        from sync.backend.postgres.link import noticing
+
         if self._connection is None or self._connection.closed or self._connection.broken:
-            told = {"connect_timeout": CONNECT_SECONDS} | conninfo_to_dict(self._address)
-            self._connection = psycopg.connect(make_conninfo("", **told), autocommit=True, row_factory=dict_row)
+            self._connection = psycopg.connect(noticing(self._address), autocommit=True, row_factory=dict_row)
         return self._connection
 
     def query(self, sql: str, *values: Any) -> Rows:

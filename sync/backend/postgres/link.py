@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import IntLoader
 from psycopg_pool import ConnectionPool
 
@@ -16,6 +17,23 @@ from sync.backend.store import Unavailable
 
 SECONDS = 5.0
 """How long a request waits for a free connection: below the terminal's own patience (sync/limits.py)."""
+
+
+_SOON = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+
+def noticing(line: str) -> str:
+    """The connection string, made to notice within seconds that a server's machine is gone, unless it says otherwise.
+
+    A server that is there and waits for its standby is waited for.
+    """
+    return make_conninfo("", **(_SOON | conninfo_to_dict(line)))
 
 
 class Link(psycopg.Connection[Any]):
@@ -44,8 +62,16 @@ class Links:
             link.prepare()
             configure(link)
 
+        # Given up soon, for the next request tries anew: the pool's own tries are a minute apart after a minute.
         self._pool = ConnectionPool(
-            line, connection_class=Link, min_size=1, max_size=most, timeout=SECONDS, configure=made, open=True
+            noticing(line),
+            connection_class=Link,
+            min_size=1,
+            max_size=most,
+            timeout=SECONDS,
+            reconnect_timeout=SECONDS,
+            configure=made,
+            open=True,
         )
 
     @contextmanager
