@@ -33,6 +33,21 @@ while wire.recv(65536):
     print(flush=True)
 """
 
+BARE = """
+import socket, sys
+from uvicorn import Config, Server
+async def app(scope, receive, send):
+    head = [(b"content-type", b"application/json"), (b"content-length", b"400")]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    await send({"type": "http.response.body", "body": b" " * 400})
+wire = socket.socket(proto=socket.IPPROTO_TCP)
+wire.bind(("127.0.0.1", int(sys.argv[1])))
+wire.listen(128)
+print(flush=True)
+Server(Config(app, http="h11", ws="none", loop="asyncio", lifespan="off", log_config=None)).run(sockets=[wire])
+"""
+"""The same server with nothing behind it: what this machine makes of a request at this moment."""
+
 
 def pages(chips: remote.Virtual, folder: Path) -> Iterator[Figure]:
     """`smk run` with its pages and without, then taps with a page that listens and without, in one device."""
@@ -45,13 +60,13 @@ def pages(chips: remote.Virtual, folder: Path) -> Iterator[Figure]:
     with running(chips, folder / "without", 0) as (process, _):
         time.sleep(SETTLE_SECONDS)
         least = resident_mib(process.pid)
-    with running(chips, folder / "with", port) as (process, _), listening(port):
+    with running(chips, folder / "with", port) as (process, _), listening(port), bare() as empty:
         _usable(port)
-        took = _asked(port)
+        took, floor = _asked(port, empty)
         time.sleep(SETTLE_SECONDS)
         more = resident_mib(process.pid) - least
     note = f"{REQUESTS} requests; the median is {median(took):.2f} ms"
-    yield Figure("status by the API, p99", p99(took), "ms", limit=2.0, note=note)
+    yield Figure("status by the API, p99", p99(took), "ms", limit=2.0, floor=p99(floor), note=note)
     yield Figure("memory of the pages", more, "MiB", limit=35, note=f"beside {least:.0f} MiB without")
     yield from _taps(chips, folder / "taps", port)
 
@@ -93,6 +108,19 @@ def listening(port: int) -> Iterator[None]:
             process.terminate()
 
 
+@contextmanager
+def bare() -> Iterator[int]:
+    """The server with nothing behind it, in a process of its own; its port."""
+    port = free_port()
+    with subprocess.Popen([sys.executable, "-c", BARE, str(port)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield port
+        finally:
+            process.terminate()
+
+
 def _usable(port: int) -> float:
     """Wait until the log-in page and its script are there; when that was."""
     deadline = time.monotonic() + ANSWER_SECONDS
@@ -109,16 +137,18 @@ def _usable(port: int) -> float:
     raise RuntimeError("the page does not open")
 
 
-def _asked(port: int) -> list[float]:
-    """Milliseconds of each of REQUESTS questions for the state, over one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
-    took = []
+def _asked(*ports: int) -> list[list[float]]:
+    """Milliseconds of each of REQUESTS questions for the state, over one connection to each port, in turn."""
+    lines = [http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS) for port in ports]
+    took: list[list[float]] = [[] for _ in ports]
     for _ in range(REQUESTS):
-        began = time.perf_counter()
-        connection.request("GET", "/api/status")
-        connection.getresponse().read()
-        took.append((time.perf_counter() - began) * 1000)
-    connection.close()
+        for line, times in zip(lines, took, strict=True):
+            began = time.perf_counter()
+            line.request("GET", "/api/status")
+            line.getresponse().read()
+            times.append((time.perf_counter() - began) * 1000)
+    for line in lines:
+        line.close()
     return took
 
 

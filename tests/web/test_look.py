@@ -1,11 +1,13 @@
 """What can be told of the pages without a browser: contrast, shapes, both languages, nothing from elsewhere."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from terminal.faces.table import load_signals
-from terminal.faces.web.pages import MODULES
+from terminal.faces.web.pages import AT_A_COUNTER, MODULES
 from terminal.faces.web.site import static_files
 
 FILES = {name: raw.decode() for name, raw in static_files().items()}
@@ -69,6 +71,21 @@ def test_whatever_a_page_says_it_says_in_both_languages(name: str) -> None:
     assert len(re.findall('lang="zh"', text)) == len(re.findall('lang="en"', text))
     bare = re.sub(r'<(span|option|title)[^>]*>.*?</\1>', "", text, flags=re.DOTALL)
     assert not re.search("[\u4e00-\u9fff]", re.sub(r"<[^>]*>", "", bare)), name
+
+
+def test_a_validators_pages_load_no_counter_and_nothing_that_verifies() -> None:
+    """Page usable within a second of the process's start."""
+    pages = [name for name in MODULES if name not in AT_A_COUNTER]
+    script = f"""
+import sys, importlib
+import terminal.faces.web.server, terminal.faces.web.pages
+for name in {pages}:
+    importlib.import_module("terminal.faces.web.pages." + name)
+parts = ("terminal.counters.place", "terminal.till", "terminal.library", "terminal.hospital", "terminal.kinds")
+print([name for name in sys.modules if name.startswith((*parts, "tuf", "securesystemslib", "cryptography", "serial"))])
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 def test_every_page_has_its_text_and_its_script() -> None:

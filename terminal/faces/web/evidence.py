@@ -21,12 +21,10 @@ from sync.record import BadRow, Row, decode
 from tariffs.explain import Explainer, Step
 from tariffs.verdict import Reason
 from terminal.box import load_profiles
-from terminal.commands.explaining import told
 from terminal.faces.limits import CARD_DIGITS_SHOWN
 from terminal.faces.table import load_signals
 from terminal.faces.web.page import House
 from terminal.packs import parsed, shelf_of
-from terminal.whatif.journal import taps_of
 
 CHUNK = 200
 """Rows read at a time: the journal is a tap's too, and it waits 2 ms for them."""
@@ -181,6 +179,9 @@ def evidence(house: House, seq: int) -> Evidence | None:
 
 def _explained(house: House, row: Row, held: Held) -> tuple[str, tuple[Step, ...]]:
     """Why it cost that, the card remembering its rides before; nothing where the pack of that day is gone."""
+    from terminal.commands.explaining import told  # loaded when somebody asks: pages open sooner without
+    from terminal.whatif.journal import taps_of
+
     explainer = _explainer(house, held.service.pack)
     if explainer is None:
         return "", ()

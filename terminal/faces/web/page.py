@@ -8,16 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from config.model import Configuration
 from sync.journal import Journal
 from sync.worker import Worker
-from terminal.counters.place import Place
 from terminal.loop import Device
 from terminal.ports import Clock, Status
+
+if TYPE_CHECKING:
+    from terminal.counters.place import Place
 
 
 class Role(StrEnum):
@@ -124,7 +126,7 @@ class House:
     worker: Worker | None = None
     device: Device | None = None
     log: Callable[[], list[str]] = list
-    place: Place | None = None
+    place: "Place | None" = None
 
     @property
     def data(self) -> Path:

@@ -1,15 +1,17 @@
 """The technician's page: parts and self-test, packs, sync, log, and a diagnostic bundle without personal data."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from config.editions import State
-from terminal import kinds, packs
-from terminal.commands.selftest import parts, tried
+from terminal import packs
 from terminal.faces.web.bundle import made
 from terminal.faces.web.page import Act, Ask, House, Nothing, Page, Role, Who
+
+if TYPE_CHECKING:
+    from terminal.kinds import Shelved
 
 Kind = Literal["tariff", "policy", "profiles", "settings", "issuers"]
 ONLY = frozenset({Role.TECHNICIAN})
@@ -100,6 +102,8 @@ class Technician:
 
     def selftest(self, _who: Who | None, _asked: Nothing) -> list[Part]:
         """Every part that can be tried while the device runs."""
+        from terminal.commands.selftest import parts, tried
+
         return [Part(*tried(part, running=True)) for part in parts(self._house.configuration)]
 
     def link(self, _who: Who | None, _asked: Nothing) -> Link:
@@ -115,7 +119,7 @@ class Technician:
     def packs(self, _who: Who | None, asked: OfKind) -> list[Edition]:
         """What is in force, what was, what waits. Raises ConfigError."""
         state = packs.shelf_of(self._house.configuration, asked.kind).state()
-        configured = kinds.SHELVED[asked.kind].place(self._house.configuration)
+        configured = _shelved()[asked.kind].place(self._house.configuration)
         found = []
         for name, edition in (("in_force", state.active), ("previous", state.previous)):
             if edition is not None:
@@ -132,7 +136,7 @@ class Technician:
         """A waiting pack gets its day; the device takes it between two trips. Raises ConfigError."""
         shelf = packs.shelf_of(self._house.configuration, asked.kind)
         edition = shelf.state().find(asked.version).edition
-        kinds.SHELVED[asked.kind].check(self._house.configuration, shelf.files(edition), asked.version)
+        _shelved()[asked.kind].check(self._house.configuration, shelf.files(edition), asked.version)
         today = self._house.clock.read().at.date()
         day = date.fromisoformat(asked.on) if asked.on else max(today, edition.in_force_from)
         shelf.change(lambda state: state.ordered(asked.version, day))
@@ -146,7 +150,7 @@ class Technician:
     def rollback(self, _who: Who, _operation: str, asked: OfKind) -> Ordered:
         """The pack before holds again, between two taps. Raises ConfigError."""
         configuration = self._house.configuration
-        shelf, shelved = packs.shelf_of(configuration, asked.kind), kinds.SHELVED[asked.kind]
+        shelf, shelved = packs.shelf_of(configuration, asked.kind), _shelved()[asked.kind]
         after = State.rolled_back(shelf.state()).active
         if after is not None:
             shelved.check(configuration, shelf.files(after), after.version)
@@ -169,6 +173,13 @@ class Technician:
         }
         told["state"]["driver"] = bool(told["state"]["driver"])
         return made(self._house, told, self._house.log())
+
+
+def _shelved() -> "dict[str, Shelved]":
+    """The kinds of packs; loaded when somebody asks: pages open sooner without."""
+    from terminal.kinds import SHELVED
+
+    return SHELVED
 
 
 def page(house: House) -> Page | None:
