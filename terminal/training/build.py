@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from apdu.virtual.timing import ESTIMATES, Timing
+from config.durable import replace_durably
 from config.errors import ConfigError
 from config.model import Configuration, Face, Hospital, Library, Market, Peripherals, Psam, Tariff, Terminal, TopUp, Web
 from sync import settling
@@ -22,13 +23,14 @@ from terminal.faces.web.accounts import Accounts
 from terminal.faces.web.page import Role
 from terminal.hospital.build import STORE
 from terminal.training.bank import TrainingBank
-from terminal.training.cast import TRAINEES, shelf
+from terminal.training.cast import TRAINEES, kept_of, shelf
 from terminal.training.ils.server import Server
 from terminal.training.tray import SimulatedTray
 
 PEOPLE = {Role.CLERK: "0101", Role.SUPERVISOR: "0201", Role.TECHNICIAN: "0901"}
 PASSWORD = "training"
 KEYS = "personal.toml"
+LIBRARY = "library.json"
 BLOCKED: tuple[ListName, ...] = ("person", "topup", "employer")
 NOT_EMPTY = (
     "培训目录里有实际设备的数据",
@@ -45,19 +47,21 @@ class Training:
     built: counters.Built
     tray: SimulatedTray
     library: Server
+    folder: Path
 
     def close(self) -> None:
-        """End it; what the cards remember is kept."""
+        """End it; what the cards and the library remember is kept for the next time."""
         self.built.close()
         self.library.__exit__()
         self.tray.save()
+        replace_durably(self.folder / LIBRARY, kept_of(self.library.shelf), 0o600)
 
 
 def start(folder: Path, port: int = PORT, timing: Timing = ESTIMATES, scanner: str = "") -> Training:
     """Begin a training in `folder`, which is empty, new, or a training's already; a real `scanner` on its serial port
     may be tried in it. Raises ConfigError, JournalError."""
     claim(folder)
-    library = Server(shelf())
+    library = Server(shelf(folder / LIBRARY))
     configuration = replace(_configuration(folder, library.port, port), peripherals=Peripherals(scanner=scanner))
     _people(folder)
     _insure(folder)
@@ -65,7 +69,7 @@ def start(folder: Path, port: int = PORT, timing: Timing = ESTIMATES, scanner: s
     library.__enter__()
     try:
         openers = Openers(tray.open_reader, tray.open_psam, tray.open_contact)
-        return Training(counters.build(configuration, openers, tray, TrainingBank), tray, library)
+        return Training(counters.build(configuration, openers, tray, TrainingBank), tray, library, folder)
     except BaseException:
         library.__exit__()
         raise

@@ -1,13 +1,19 @@
 """Who comes to a training: invented people with their cards, and a small library that knows them and its books."""
 
+import logging
 from datetime import date
+from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from apdu.virtual.social import SocialSpec
 from apdu.virtual.spec import CardSpec
 from sync.settling import Insured
 from tariffs.copay.claim import Entitlement
 from terminal.training.ils.shelf import Book, Borrower, Shelf
+
+log = logging.getLogger(__name__)
 
 EMPLOYEE, RESIDENT, AREA = "310", "390", "330499"
 
@@ -64,8 +70,38 @@ TRAINEES = (
 TITLES = ("嘉兴府志", "茶馆", "平凡的世界", "三体", "南湖", "边城", "围城", "呐喊", "四世同堂", "儿童百科")
 
 
-def shelf() -> Shelf:
-    """The library of the training: the same people by both numbers of their cards, ten books B0001 to B0010."""
+class Kept(msgspec.Struct):
+    """What the library of a training remembers: its books by barcode, and what each trainee owes."""
+
+    books: dict[str, Book]
+    owes: dict[str, str]
+
+
+def shelf(kept: Path | None = None) -> Shelf:
+    """The library of the training: the same people by both numbers of their cards, ten books B0001 to B0010, as the
+    training before left them in the file `kept`. One that cannot be read is told, and everything is back."""
+    made = _fresh()
+    if kept is not None and kept.exists():
+        try:
+            before = msgspec.json.decode(kept.read_bytes(), type=Kept)
+        except msgspec.DecodeError as wrong:
+            log.warning("%s is damaged, all books are back: %s · 借阅记录损坏，图书全部在馆", kept, wrong)
+            return made
+        made.books.update(before.books)
+        for one in TRAINEES:
+            if one.chip is not None and one.name in before.owes:
+                made.borrowers[one.chip.number].owes = before.owes[one.name]
+    return made
+
+
+def kept_of(library: Shelf) -> bytes:
+    """What `shelf` reads again."""
+    owes = {one.name: library.borrowers[one.chip.number].owes for one in TRAINEES if one.chip is not None}
+    return msgspec.json.encode(Kept(library.books, owes))
+
+
+def _fresh() -> Shelf:
+    """All books at home."""
     flags = {"li": " " * 14, "zhao": "Y" + " " * 13}
     borrowers = {}
     for one in TRAINEES:

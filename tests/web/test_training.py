@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from apdu.virtual.timing import NO_DELAY
 from config.errors import ConfigError
 from sync.chain import TRAINING, Identity
 from sync.events import ClerkAct, Done, Held, LoanAsked
 from terminal import identity
-from terminal.training.build import Training, start
+from terminal.training.build import PASSWORD, Training, start
+from terminal.training.cast import shelf
 from tests.web.browser import Browser
 from tests.web.served import Client
 from tests.web.trained import CLERK, chromium, client, events, keys, opened, training
@@ -119,6 +121,37 @@ def test_no_answer_of_the_desk_bears_a_card_number_or_a_name(client: Client, tra
     raw = client.get(f"/api/library_reader?visit={visit}").raw
     raw += client.act("library_lend", {"visit": visit, "item": "B0001"}).raw + client.get("/api/library_open").raw
     assert b"31400000000012345678" not in raw and "小明".encode() not in raw
+
+
+def test_the_trainings_library_knows_a_reader_by_either_chip_and_after_a_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+
+    def at_home(client: Client) -> list[str]:
+        visit = client.act("library_contact", {}).json["visit"]
+        return list(client.get(f"/api/library_reader?visit={visit}").json["items"])
+
+    for before, item in (([], "B0001"), (["B0001"], "B0002")):
+        began = start(folder, 0, NO_DELAY)
+        try:
+            assert began.built.face.ready.wait(15)
+            at = Client(began.built.face.port).log_in_as(CLERK, PASSWORD)
+            began.tray.insert("wang")
+            assert at_home(at) == before
+            began.tray.put_down("wang")
+            visit = at.get("/api/card?nth=1").json["visit"]
+            assert at.act("library_lend", {"visit": visit, "item": item}).json["outcome"] == "done"
+            assert at_home(at) == [*before, item]
+        finally:
+            began.close()
+
+
+def test_a_damaged_memory_of_the_library_is_told_and_all_books_are_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for raw in (b"", b"{", b'{"books": {"B0001": 3}, "owes": {}}', b"\xff"):
+        (tmp_path / "library.json").write_bytes(raw)
+        assert not any(book.holder for book in shelf(tmp_path / "library.json").books.values())
+    assert caplog.text.count("is damaged") == 4
 
 
 def test_a_training_refuses_a_live_directory_and_a_device_a_trainings(tmp_path: Path) -> None:

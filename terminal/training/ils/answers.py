@@ -61,11 +61,11 @@ def _checkout(shelf: Shelf, fixed: str, asked: dict[str, str]) -> str:
     borrower, book = shelf.borrowers.get(reader), shelf.books.get(item)
     if borrower is None or book is None:
         return _refusal("12", reader, item, "未知读者或图书")
-    if book.holder and book.holder != reader and not no_block:
+    if book.holder and not shelf.is_with(book, reader) and not no_block:
         return _refusal("12", reader, item, "该书已借出")
     if borrower.flags[0] == "Y" and not no_block:
         return _refusal("12", reader, item, "读者已停借")
-    renewal = book.holder == reader  # as servers do: a second checkout of one's own loan renews it
+    renewal = shelf.is_with(book, reader)  # as servers do: a second checkout of one's own loan renews it
     book.renewed += renewal
     book.lent += not renewal
     book.holder, book.due = reader, fixed[20:38] if no_block else "20240701    235900"
@@ -89,7 +89,7 @@ def _checkin(shelf: Shelf, fixed: str, asked: dict[str, str]) -> str:
 
 def _renew(shelf: Shelf, fixed: str, asked: dict[str, str]) -> str:
     book = shelf.books.get(asked["AB"])
-    if book is None or book.holder != asked["AA"]:
+    if book is None or not shelf.is_with(book, asked["AA"]):
         return _refusal("30", asked["AA"], asked["AB"], "未借此书")
     book.renewed += 1
     book.due = "20240731    235900"

@@ -38,5 +38,12 @@ class Shelf:
     says: str = "YYYYYY"
 
     def held_by(self, reader: str) -> list[str]:
-        """Barcodes that a reader has."""
-        return [code for code, book in self.books.items() if book.holder == reader]
+        """Barcodes that a reader has, whichever of their cards' numbers they were lent to."""
+        return [code for code, book in self.books.items() if self.is_with(book, reader)]
+
+    def is_with(self, book: Book, reader: str) -> bool:
+        """Whether that reader, under any number of theirs, has the book."""
+        if not book.holder:
+            return False
+        known = self.borrowers.get(reader)
+        return book.holder == reader or (known is not None and self.borrowers.get(book.holder) is known)
