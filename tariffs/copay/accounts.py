@@ -17,12 +17,11 @@ def pay_accounts(books: Books, when: str) -> None:
         if terms.when != when:
             continue
         due = books.total(terms.parts)
-        pays = min(due, max(0, books.entitlement.accounts.get(terms.name, 0)))
-        if terms.most is not None:
-            pays = min(pays, terms.most)
+        there = max(0, books.entitlement.accounts.get(terms.name, 0))
+        pays = min(due, there) if terms.most is None else min(due, there, terms.most)
         pays = terms.rounding.of(pays)
         if pays:
             books.take(pays, terms.parts)
             books.accounts_from[terms.name] = pays
             names = f"{zh} {terms.name}", f"{en}: {terms.name}"
-            books.steps.append(Step(code, *names, due, 0, pays, "acct_pay", rows=terms.rows))
+            books.steps.append(Step(code, *names, due, 0, pays, "acct_pay", None, 0, terms.rows))

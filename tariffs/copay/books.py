@@ -4,16 +4,11 @@ from msgspec import Struct, field
 
 from tariffs.copay.bill import Step
 from tariffs.copay.claim import Claim, Entitlement, Key
-from tariffs.copay.parameters import PARTS
+from tariffs.copay.parameters import FUNDS, PARTS
 from tariffs.copay.periods import period_key
 from tariffs.copay.policy import Scene
 
-
-def _nothing() -> dict[str, int]:
-    return _NOTHING.copy()
-
-
-_NOTHING = dict.fromkeys(PARTS, 0)
+_NOTHING, _UNPAID = dict.fromkeys(PARTS, 0), dict.fromkeys(FUNDS, 0)
 
 
 class Books(Struct):
@@ -30,12 +25,12 @@ class Books(Struct):
     year_start: tuple[int, int]
     steps: list[Step]
     brought: dict[str, int]
-    parts: dict[str, int] = field(default_factory=_nothing)
-    funds: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=_NOTHING.copy)
+    funds: dict[str, int] = field(default_factory=_UNPAID.copy)
     counted: dict[Key, int] = field(default_factory=dict)
     merged: tuple[str, ...] = ("scope",)
-    funds_from: dict[str, int] = field(default_factory=_nothing)
-    hospital_from: dict[str, int] = field(default_factory=_nothing)
+    funds_from: dict[str, int] = field(default_factory=_NOTHING.copy)
+    hospital_from: dict[str, int] = field(default_factory=_NOTHING.copy)
     accounts_from: dict[str, int] = field(default_factory=dict)
     deductible: int = 0
     periods: dict[str, str] = field(default_factory=dict)
@@ -54,7 +49,9 @@ class Books(Struct):
         """What was counted before this claim."""
         if key is None:
             return 0
-        counted = self.entitlement.counted.get(key, 0) + self.adopted.get(key, 0)
+        counted = self.entitlement.counted.get(key, 0)
+        if self.adopted:
+            counted += self.adopted.get(key, 0)
         return counted if counted > 0 else 0
 
     def adopt(self, key: Key | None, value: int) -> bool:
@@ -90,6 +87,6 @@ class Books(Struct):
 
     def fund(self, field: str, amount: int, parts: tuple[str, ...]) -> None:
         """The fund `field` pays `amount` of the parts."""
-        self.funds[field] = self.funds.get(field, 0) + amount
+        self.funds[field] += amount
         for part, taken in self.take(amount, parts).items():
             self.funds_from[part] += taken

@@ -17,8 +17,11 @@ class Rounding:
     def of(self, numerator: int, denominator: int = 1) -> int:
         """The fraction (not negative) rounded to a multiple of the unit."""
         assert numerator >= 0 < denominator, "an amount, not a debt"
-        if self.mode == "half-up" and self.unit == 1:
-            return (2 * numerator + denominator) // (2 * denominator)
+        if self.unit == 1:
+            if self.mode == "half-up":
+                return (2 * numerator + denominator) // (2 * denominator)
+            if denominator == 1:
+                return numerator
         whole, rest = divmod(numerator, denominator * self.unit)
         if not rest or self.mode == "down":
             return whole * self.unit

@@ -12,7 +12,6 @@ from tariffs.copay.books import Books
 from tariffs.copay.ceiling import hold_ceiling
 from tariffs.copay.claim import RATIO_ONE, BadClaim, Claim, Entitlement, Parted
 from tariffs.copay.layers import pay_layer
-from tariffs.copay.parameters import FUNDS
 from tariffs.copay.policy import Policy, Scene
 from tariffs.copay.rounding import Rounding, shared
 from tariffs.copay.split import Split, split
@@ -90,7 +89,7 @@ def _hospital(books: Books) -> None:
 def _bill(books: Books, lines: Split, policy: Policy) -> Bill:
     claim, accounts = books.claim, books.accounts_from
     brought = books.brought
-    funds: dict[str, Any] = {name: books.funds.get(name, 0) for name in FUNDS}
+    funds: dict[str, Any] = books.funds
     account, hospital = sum(accounts.values()), claim.hospital_part_fen
     cash = sum(books.parts.values())
     return Bill(
@@ -142,10 +141,12 @@ def _line_shares(books: Books, lines: Split) -> tuple[LineShare, ...]:
             room = list(map(add, room, columns[part]))
         if paid:
             shares = shared(paid, room)
-            fund, person = list(map(add, fund, shares)), list(map(sub, person, shares))
+            fund = list(map(add, fund, shares)) if any(fund) else shares
+            person = list(map(sub, person, shares))
         if carried:
             shares = shared(carried, list(map(sub, room, shares)) if paid else room)
-            hospital, person = list(map(add, hospital, shares)), list(map(sub, person, shares))
+            hospital = list(map(add, hospital, shares)) if any(hospital) else shares
+            person = list(map(sub, person, shares))
     parted = map(Parted, columns["fulamt"], columns["overlmt"], lines.firsts, lines.columns["scope"])
     return tuple(map(LineShare, lines.grades, parted, fund, hospital, person))
 

@@ -56,7 +56,7 @@ def split(lines: tuple[Line, ...], scene: Scene, minor: int) -> Split:
         overs = [max(0, over - first) for over, first in zip(overs, firsts, strict=True)]
         mosts = list(map(sub, amounts, overs))
     fulamts = [0 if one.covered else amount for amount, one in zip(amounts, terms, strict=True)]
-    scopes = list(map(sub, map(sub, mosts, firsts), fulamts))
+    scopes = [most - first if one.covered else 0 for most, first, one in zip(mosts, firsts, terms, strict=True)]
     for place, line in enumerate(lines):
         if line.parted is not None:
             fulamts[place], overs[place], firsts[place], scopes[place] = astuple(line.parted)
