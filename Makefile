@@ -35,7 +35,7 @@ world: setup ## terminals, cards, disks, clocks, network and backend simulated w
 	$(PYTHON) -m tests.world --mutant all
 	$(PYTHON) -m tests.world --cuts 500
 
-appliance: whole ## a Debian booted in a container becomes a terminal: taps, stopped and hung in one, read-only root; as root
+appliance: whole ## a Debian booted in a container becomes a terminal: stopped and hung in a tap, updates, read-only root; as root
 	@$(PYTHON) -m tests.appliance
 
 city: whole ## a city on this machine: PostgreSQL, collectors, twenty devices of all kinds, the operator's page

@@ -82,6 +82,11 @@ class Releases:
         """The one that starts; None while there is none."""
         return self._at(self._current.resolve()) if self._current.is_symlink() else None
 
+    @property
+    def program(self) -> Path:
+        """What starts the current one, whichever that is: for the unit."""
+        return self._current / "bin" / "smk"
+
     def previous(self) -> Release | None:
         """The one before it."""
         current = self.current()
@@ -95,7 +100,8 @@ class Releases:
         with telling(self.folder, "程序未能登记", "the program could not be adopted"):
             fresh = self._fresh(manifest.version)
             (fresh / "bin").mkdir()
-            return self._finished(fresh, manifest, f'#!/bin/sh\nexec {program} "$@"\n')
+            # A release that calls it, to try it on a copy, has its own packages in that variable.
+            return self._finished(fresh, manifest, f'#!/bin/sh\nunset PYTHONPATH\nexec {program} "$@"\n')
 
     def unpack(self, archive: Path) -> Release:
         """Put a release beside the others, whole; the same once more changes nothing. Raises ConfigError.
@@ -172,7 +178,7 @@ class Releases:
 def _lay_out(fresh: Path) -> None:
     """Raises OSError, ConfigError."""
     pip = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "install", "--quiet"]
-    options = ["--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--target", str(fresh / "lib")]
+    options = ["--no-index", "--no-deps", "--no-cache-dir", "--target", str(fresh / "lib")]
     wheels = sorted(str(path) for path in (fresh / "wheels").iterdir())
     try:
         done = subprocess.run([*pip, *options, *wheels], capture_output=True, text=True, check=False, timeout=INSTALL_S)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from terminal.appliance.plan import MARK, under
+from terminal.appliance.plan import MARK, OUT_OF_REACH, Command, after_install, under
 from terminal.cli import main
+from terminal.commands import appliance
 from terminal.drivers.contactless import usb_readers
 
 UNIT = "etc/systemd/system/smk.service"
@@ -122,6 +123,35 @@ def test_every_reader_that_nfcpy_drives_has_its_rule(tmp_path: Path) -> None:
     assert "blacklist pn533_usb\n" in (tmp_path / "etc/modprobe.d/smk.conf").read_text()
 
 
+def test_what_cannot_be_removed_is_told_before_the_terminal_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smk("install", "--root", tmp_path)
+    monkeypatch.setattr(appliance, "BEFORE_UNINSTALL", (Command(("touch", str(tmp_path / "stopped")), "stop it"),))
+    monkeypatch.setattr(appliance, "AFTER_UNINSTALL", ())
+    monkeypatch.setattr(appliance, "is_running_system", lambda root: True)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(os, "access", lambda place, mode, **_: mode != os.W_OK)
+        refused = smk("uninstall", "--root", tmp_path)
+    assert refused.exit_code == 1 and "remount,rw" in refused.output
+    assert found(tmp_path) == INSTALLED, "nothing was removed, and nothing stopped"
+    assert smk("uninstall", "--root", tmp_path).exit_code == 0 and found(tmp_path) == {"stopped"}
+
+
+def test_a_program_that_the_terminals_user_cannot_start_is_told_before_the_unit_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real commands meet a real system in the drill; here each of them only leaves its name."""
+    words = [" ".join(command.words) for command in after_install("/root/smk")]
+    usable = words.index("runuser -u smk -- /root/smk --version")
+    assert words.index("systemd-sysusers smk.conf") < usable < words.index("systemctl daemon-reload")
+    refusing = (Command(("false",), "whether it can start it", remedy=OUT_OF_REACH), Command(("true",), "the unit"))
+    monkeypatch.setattr(appliance, "after_install", lambda program: refusing)
+    monkeypatch.setattr(appliance, "is_running_system", lambda root: True)
+    refused = smk("install", "--root", tmp_path)
+    assert refused.exit_code == 1 and OUT_OF_REACH in refused.output
+
+
 def test_the_units_are_ones_that_systemd_accepts(tmp_path: Path) -> None:
     smk("install", "--root", tmp_path)
     analyze = shutil.which("systemd-analyze")
@@ -138,5 +168,6 @@ def test_the_unit_lets_the_terminal_write_its_data_directory_and_nothing_else(tm
     smk("install", "--root", tmp_path)
     unit = dict(line.split("=", 1) for line in (tmp_path / UNIT).read_text().splitlines() if "=" in line)
     assert unit["ProtectSystem"] == "strict" and unit["StateDirectory"] == "smk" and "ReadWritePaths" not in unit
+    assert unit["LimitCORE"] == "0", "what the watchdog ends leaves no session keys on the disk"
     assert (unit["Type"], unit["Restart"], unit["WatchdogSec"]) == ("notify", "always", "30")
     assert unit["ConditionPathExists"] == "/etc/smk/terminal.toml"

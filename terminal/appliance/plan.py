@@ -88,6 +88,7 @@ class Command:
     words: tuple[str, ...]
     why: str
     may_fail: bool = False
+    remedy: str = ""
 
 
 def under(root: Path, path: str) -> Path:
@@ -141,16 +142,26 @@ def _filled(name: str, told: dict[str, str]) -> str:
     return text
 
 
-AFTER_INSTALL = (
-    Command(("systemd-sysusers", "smk.conf"), "make the user"),
-    Command(("systemd-tmpfiles", "--create", "smk.conf"), "give the data directory to it"),
-    Command(("modprobe", "-r", "pn533_usb", "port100"), "let the readers go", may_fail=True),
-    Command(("udevadm", "control", "--reload"), "read the rules", may_fail=True),
-    Command(("udevadm", "trigger", "--subsystem-match=usb"), "apply them to what is plugged in", may_fail=True),
-    Command(("systemctl", "daemon-reload"), "read the units"),
-    Command(("systemctl", "start", "smk-packs.timer"), "look for signed packs from time to time"),
-    Command(("systemctl", "restart", "smk.service"), "start the terminal, if it is configured"),
-)
+OUT_OF_REACH = """用户 smk 无法启动该程序：请装到 /opt/smk，勿放在 /root
+The terminal's user cannot start that program: install it where it can, as in /opt/smk, not in /root."""
+
+
+def after_install(program: str) -> tuple[Command, ...]:
+    """What the running system is told, when all is in place."""
+    usable = ("runuser", "-u", "smk", "--", program, "--version")
+    return (
+        Command(("systemd-sysusers", "smk.conf"), "make the user"),
+        Command(("systemd-tmpfiles", "--create", "smk.conf"), "give the data directory to it"),
+        Command(usable, "whether it can start the program", remedy=OUT_OF_REACH),
+        Command(("modprobe", "-r", "pn533_usb", "port100"), "let the readers go", may_fail=True),
+        Command(("udevadm", "control", "--reload"), "read the rules", may_fail=True),
+        Command(("udevadm", "trigger", "--subsystem-match=usb"), "apply them to what is plugged in", may_fail=True),
+        Command(("systemctl", "daemon-reload"), "read the units"),
+        Command(("systemctl", "start", "smk-packs.timer"), "look for signed packs from time to time"),
+        Command(("systemctl", "restart", "smk.service"), "start the terminal, if it is configured"),
+    )
+
+
 BEFORE_UNINSTALL = (
     Command(("systemctl", "stop", "smk-packs.timer"), "look for packs no more"),
     Command(("systemctl", "stop", "smk.service"), "end the terminal; a running tap ends first"),

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from terminal.appliance.plan import (
-    AFTER_INSTALL,
     AFTER_UNINSTALL,
     BEFORE_UNINSTALL,
     CONFIGURATION,
@@ -19,7 +18,9 @@ from terminal.appliance.plan import (
     Command,
     Item,
     State,
+    after_install,
     items,
+    under,
 )
 from terminal.commands.say import fail, speaking
 
@@ -61,7 +62,7 @@ def install(root: Path, config: str | None, program: str | None, dry_run: bool) 
         text = Path(config).read_text("utf-8")
     own = program or str(Path(sys.executable).parent / "smk")
     plan = list(items(own, usb_readers(), sample(), text))
-    commands = AFTER_INSTALL if is_running_system(root) else ()
+    commands = after_install(own) if is_running_system(root) else ()
     states = _shown(plan, root)
     _say_commands(commands)
     if any(state is State.FOREIGN for _, state in states):
@@ -102,6 +103,10 @@ def uninstall(root: Path, dry_run: bool) -> None:
         click.echo("仅预演，未作改动 · dry run: nothing was changed")
         return
     _need_root(root)
+    with _telling():
+        stuck = [item.path for item in ours if not os.access(under(root, item.path).parent, os.W_OK)]
+    if stuck:  # before the terminal is stopped
+        fail(f"不可写，未作改动 · nothing was changed: {stuck[0]} cannot be removed: mount -o remount,rw /")
     _run(before)
     with _telling():
         for item in ours:
@@ -134,7 +139,7 @@ def _run(commands: Sequence[Command]) -> None:
             continue
         done = subprocess.run(command.words, capture_output=True, text=True, check=False)
         if done.returncode and not command.may_fail:
-            fail(f"{' '.join(command.words)}: {done.stderr.strip()}")
+            fail(f"{' '.join(command.words)}: {done.stderr.strip()}\n{command.remedy}".rstrip())
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Commands about releases of the program: adopt, check, install, list, rollback; trial is called of a new release."""
 
+import contextlib
 import json
 import os
 import signal
@@ -17,10 +18,13 @@ from terminal.commands.say import answer, as_json, configuration_file, fail, spe
 
 if TYPE_CHECKING:
     from config.model import Configuration
+    from terminal.appliance.unit import Unit
     from terminal.releases import Release, Releases
 
 TRIAL_S = 300
 SNAPSHOT_S = 60
+STOP_S = 20
+"""As the unit gives it: a running tap ends first."""
 
 
 @click.group()
@@ -45,7 +49,7 @@ def adopt(configuration: str) -> None:
     )
     here.switch(made)
     click.echo(f"已登记 · adopted: {made.manifest.version}")
-    click.echo(f"下一步 · next: sudo smk install --program {here.folder / 'current' / 'bin' / 'smk'}")
+    click.echo(f"下一步 · next: sudo smk install --program {here.program}")
 
 
 @update.command("list", short_help="Which release runs, which was before.")
@@ -89,8 +93,9 @@ def check(configuration: str, place: str | None, clock_is_right: bool | None, as
 def install(configuration: str, place: str | None, clock_is_right: bool | None) -> None:
     """Lay the newest release out, try it on a copy of the journal, and switch to it.
 
-    Only while no driver is signed on; a running device ends between two taps and starts as the new release. The one
-    before is kept: smk update rollback.
+    Only while no driver is signed on; a running device ends between two taps and starts as the new release. Where
+    systemd starts it, this waits until it serves, and goes back to the release before when it does not. That one is
+    kept: smk update rollback.
     """
     from terminal import signed as loader
 
@@ -98,6 +103,7 @@ def install(configuration: str, place: str | None, clock_is_right: bool | None) 
     here = _here(device)
     if here.current() is None:
         fail(f"先登记现有程序 · adopt the present program first: smk update adopt {configuration}")
+    watched = _watched(device, here)
     at = signed.address(device, place)
     found = signed.asking(lambda answered: loader.release(device, at, signed.now(), answered), clock_is_right)
     if found is None:
@@ -112,6 +118,8 @@ def install(configuration: str, place: str | None, clock_is_right: bool | None) 
     click.echo(f"已切换 · switched: {_named(release)}; 上一版 · previous: {_named(here.previous())}")
     click.echo(f"撤回 · undo: smk update rollback {configuration}")
     _restart(device)
+    if watched is not None:
+        _need_proof(device, here, release, watched)
 
 
 @update.command("rollback", short_help="The release before again.")
@@ -120,12 +128,15 @@ def install(configuration: str, place: str | None, clock_is_right: bool | None) 
 def rollback(configuration: str) -> None:
     """The release before again, while parked; with another schema the device must stand: its journal goes back."""
     from sync.migrate import migrate
+    from sync.tables import SCHEMA_VERSION
     from terminal import box
     from terminal.commands.device import is_running
 
     device = signed.device_of(configuration)
     here = _here(device)
     current, previous = here.current(), here.previous()
+    if current and current.manifest.schema > SCHEMA_VERSION:  # it alone knows the way back of its journal
+        sys.exit(subprocess.run([current.program, "update", "rollback", configuration], check=False).returncode)
     journal = Path(device.terminal.data) / box.JOURNAL
     if current and previous and journal.exists():
         with tempfile.TemporaryDirectory(dir=device.terminal.data, prefix=".trial-") as room:
@@ -199,10 +210,10 @@ def _copied(device: "Configuration", room: Path) -> Path:
     from sync.journal import Journal
     from sync.schema import stored_identity
     from terminal import box
-    from terminal.commands.device import PID, SNAPSHOT, is_running
+    from terminal.commands.device import SNAPSHOT
 
     data, copy = Path(device.terminal.data), room / box.JOURNAL
-    if not is_running(device):
+    if not (running := _process(device)):
         whose = stored_identity(data / box.JOURNAL)
         assert whose is not None, "there is a journal"
         journal = Journal.open(data / box.JOURNAL, whose, "")
@@ -212,7 +223,7 @@ def _copied(device: "Configuration", room: Path) -> Path:
             journal.close()
         return copy
     snapshot, asked = data / SNAPSHOT, time.time_ns()
-    os.kill(int((data / PID).read_text()), signal.SIGUSR1)
+    os.kill(running, signal.SIGUSR1)
     deadline = time.monotonic() + SNAPSHOT_S
     while not snapshot.exists() or snapshot.stat().st_mtime_ns < asked:
         if time.monotonic() > deadline:
@@ -228,14 +239,83 @@ def _need_parked(seen: dict[str, Any]) -> None:
         fail("司机在班：请收车签退后再试，程序已备好 · a driver is signed on: sign off first; the release is laid out")
 
 
-def _restart(device: "Configuration") -> None:
-    """The running device ends between two taps; its unit starts it again, as the release that is current."""
+def _watched(device: "Configuration", here: "Releases") -> "Unit | None":
+    """The unit that runs this device; None when none does, and so none starts it anew. Ends the command when the unit
+    would start something else than the release."""
+    from terminal.appliance import unit
+
+    found = unit.ask()
+    if found is None or not found.pid or _process(device) != found.pid:
+        return None
+    if Path(found.program) != here.program:
+        fail(f"服务启动的不是发布 · the unit starts another program: sudo smk install --program {here.program}")
+    return found
+
+
+def _need_proof(device: "Configuration", here: "Releases", release: "Release", before: "Unit") -> None:
+    """Wait until the release serves. When it does not: the one before again, and the journal as that one knows it."""
+    from terminal import box
+    from terminal.appliance import unit
+
+    click.echo("等待新程序营运 · waiting until it serves …")
+    if unit.proven(before):
+        click.echo(f"已营运 · it serves: {_named(release)}")
+        return
+    previous = here.roll_back()
+    click.echo(f"未能营运，退回 · it does not serve; back to {_named(previous)}", err=True)
+    _gone((unit.ask() or before).pid)  # it may have begun to start before the link was switched
+    journal = Path(device.terminal.data) / box.JOURNAL
+    if previous.manifest.schema < release.manifest.schema and journal.exists():
+        _brought_back(release, journal, previous.manifest.schema)
+    restarts = (unit.ask() or before).restarts
+    well = unit.proven(before._replace(pid=0, restarts=restarts))
+    how = "上一版已营运 · the one before serves again" if well else "上一版也未营运 · nor does the one before"
+    fail(f"{how}: journalctl --namespace smk")
+
+
+def _gone(pid: int) -> None:
+    """End the process of a release that does not serve, by force when it does not end."""
+    began = time.monotonic()
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # another's: not ours any more
+        while pid and (waited := time.monotonic() - began) < 2 * STOP_S:
+            os.kill(pid, signal.SIGTERM if waited < STOP_S else signal.SIGKILL)
+            time.sleep(0.1)
+
+
+def _brought_back(release: "Release", journal: Path, schema: int) -> None:
+    """The release's own program brings the journal back; tried again while a starting device holds it."""
+    command = [str(release.program), "journal", "migrate", str(journal), "--to", str(schema)]
+    deadline = time.monotonic() + SNAPSHOT_S
+    while (done := subprocess.run(command, capture_output=True, text=True, check=False)).returncode:
+        if time.monotonic() > deadline:
+            click.echo(f"日志结构未能退回 · the journal's schema was not brought back:\n{done.stderr}", err=True)
+            return
+        time.sleep(0.2)
+
+
+def _process(device: "Configuration") -> int:
+    """The running device's; 0 when none runs."""
     from terminal.commands.device import PID, is_running
 
-    if not is_running(device):
+    with contextlib.suppress(OSError, ValueError):
+        return int((Path(device.terminal.data) / PID).read_text()) if is_running(device) else 0
+    return 0
+
+
+def _end(device: "Configuration") -> bool:
+    """Have a running device end between two taps; whether one ran."""
+    pid = _process(device)
+    with contextlib.suppress(ProcessLookupError):
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+    return pid != 0
+
+
+def _restart(device: "Configuration") -> None:
+    """The running device ends between two taps; its unit starts it again, as the release that is current."""
+    if not _end(device):
         click.echo("下次启动即用 · from the next start on")
         return
-    os.kill(int((Path(device.terminal.data) / PID).read_text()), signal.SIGTERM)
     click.echo("设备在两次刷卡之间重启 · the device starts anew between two taps")
 
 

@@ -1,16 +1,27 @@
 """From a bare Debian to a terminal and back, scene by scene, with what each command prints."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
+from config.signing import keys
+from config.signing.contents import Entry
 from config.store import sample
 from sync.closed import read_closed
 from sync.events import AnyEvent, Done, Held
 from sync.record import decode
+from terminal.appliance.plan import DATA, OUT_OF_REACH
+from terminal.offering import offered
 from tests.appliance.container import PROGRAM, STICK, Container
 from tests.appliance.terminal import CONFIGURATION, SOON, Terminal, configuration, wheel
 from tests.device.rig import eventually
+from tests.signing import wheels
+from tests.signing.offices import OfficeRoom
+from tests.signing.wheels import DUMB, NEXT_SCHEMA
+
+Steps = tuple[tuple[str, str], ...]
 
 AS_SMK = ("runuser", "-u", "smk", "--")
 WATCHED = "[Service]\nWatchdogSec=4\n"
@@ -60,9 +71,12 @@ class Story:
         (found,) = self.stick.glob("*.whl")
         quiet = ("--quiet", "--no-deps", "--force-reinstall", "--no-index", "--root-user-action=ignore")
         self.do(f"{PROGRAM}/bin/python", "-m", "pip", "install", *quiet, f"{STICK}/{found.name}")
+        self.box.ask("ln", "-s", f"{PROGRAM}/bin/smk", "/root/smk")
+        refused = self.do("smk", "install", "--program", "/root/smk", status=1)
+        assert "Permission denied" in refused and OUT_OF_REACH in refused
+        self.seen("用户 smk 够不到的程序不启动", "a program out of its user's reach is told, not started")
         self.do("smk", "install", "--config", f"{STICK}/terminal.toml")
-        assert "write" not in self.do("smk", "install", "--dry-run"), "a second time there is nothing left to do"
-        self.seen("再装一次，无事可做", "again: nothing is left to do")
+        assert self.terminal.show("UnitFileState") == "enabled"
 
     def serves(self) -> None:
         """Chips are plugged in, and riders tap."""
@@ -119,7 +133,50 @@ class Story:
         outcome = self._outcomes()[-1]
         assert outcome.by == "prove" and self.terminal.paid_fen(rider) == 100, outcome
         shutil.rmtree(drop_in)
+        self.do("systemctl", "daemon-reload")
         self.seen("看门狗重启，交易补齐，乘客没有多付", "ended by the watchdog, started anew, healed, paid once")
+
+    def updated(self) -> None:
+        """A signed release with a journal of another schema takes its turn; one that does not serve is sent back."""
+        self.scene("程序更新", "a signed release")
+        smk = (*AS_SMK, f"{DATA}/releases/current/bin/smk")
+        office = OfficeRoom(self.folder / "office", datetime.now(UTC))
+        shutil.copy(office.repository / "metadata" / "1.root.json", self.stick)
+        self._published(office, "0.2.0", NEXT_SCHEMA, DUMB)
+        self.do("systemctl", "start", "smk")
+        self.terminal.becomes("ready")
+        self.do(*AS_SMK, "smk", "pack", "trust", CONFIGURATION, f"{STICK}/1.root.json", "--yes")
+        self.do(*AS_SMK, "smk", "update", "adopt", CONFIGURATION)
+        refused = self.do(*smk, "update", "install", CONFIGURATION, f"{STICK}/0.2.0", "--clock-right", status=1)
+        assert "the unit starts another program" in refused
+        self.do("smk", "install", "--program", f"{DATA}/releases/current/bin/smk")
+        self.terminal.becomes("ready")
+        said = self.do(*smk, "update", "install", CONFIGURATION, f"{STICK}/0.2.0", "--clock-right", status=1)
+        assert "tried on a copy" in said and "it does not serve; back to 0.1.0 (schema 2)" in said
+        assert "the one before serves again" in said
+        self.terminal.tap(self.terminal.card(4, yuan=100))
+        self.seen(
+            "不能营运的程序自动退回，日志结构一并退回", "what does not serve is sent back, and the journal too"
+        )
+
+        self._published(office, "0.3.0", NEXT_SCHEMA, {})
+        said = self.do(*smk, "update", "install", CONFIGURATION, f"{STICK}/0.3.0", "--clock-right")
+        assert "tried on a copy" in said and "it serves: 0.3.0 (schema 3)" in said
+        self.terminal.tap(self.terminal.card(5, yuan=100))
+        self.seen("试过、切换、营运", "tried, switched, serving")
+
+        self.do("systemctl", "stop", "smk")
+        assert "rolled back: 0.1.0" in self.do(*AS_SMK, "smk", "update", "rollback", CONFIGURATION)
+        self.do("systemctl", "start", "smk")
+        self.terminal.becomes("ready")
+        self.seen("人工退回上一版", "the one before again, by hand")
+
+    def _published(self, office: OfficeRoom, version: str, changes: Steps, others: Mapping[str, Steps]) -> None:
+        """A release on a stick of its own."""
+        made = offered("software", str(wheels.wheel(self.folder, version, changes, others)), "", office.now.date())
+        entry = Entry("software", made.version, office.now.date(), f"{version}.zip")
+        office.office().publish("city", "all", entry, made.raw)
+        shutil.move(office.stick(version), self.stick / version)
 
     def read_only(self) -> None:
         """The same machine with its root read-only: it starts by itself."""
@@ -130,9 +187,10 @@ class Story:
         self.do("touch", "/etc/smk/written", status=1)
         self.terminal.plug_in()
         self.terminal.becomes("ready")
-        rider = self.terminal.card(4, yuan=100)
+        rider = self.terminal.card(6, yuan=100)
         self.terminal.tap(rider)
         assert self.terminal.paid_fen(rider) == 100
+        self.do("systemctl", "start", "smk-packs")
         assert "0 loaded units" in self.do("systemctl", "--failed", "--no-pager")
         self.seen("只写数据目录", "nothing but the data directory is written")
 
@@ -144,8 +202,8 @@ class Story:
         self.do("mount", "-o", "remount,rw", "/")
         self.do("smk", "uninstall")
         self.do("systemctl", "status", "smk", "--no-pager", status=4)
-        assert len(self._outcomes()) == 4
-        self.do("smk", "journal", "verify", "/var/lib/smk/journal.db")
+        assert len(self._outcomes()) == 6
+        self.do("smk", "journal", "verify", f"{DATA}/journal.db")
         self.seen("记录都在", "every record is still there")
 
     def _outcomes(self) -> list[Done]:
@@ -164,7 +222,12 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
         story.serves()
         story.stopped_in_a_tap()
         story.healed()
+        with patch.object(keys, "SCRYPT_LOG_N", 10):  # the office's pass phrases may be quick here
+            story.updated()
         story.read_only()
         story.uninstalled()
+    except AssertionError:
+        story.do("journalctl", "--namespace=*", "--unit=smk", "--lines=60", "--no-pager", "--output=short-precise")
+        raise
     finally:
         story.close()

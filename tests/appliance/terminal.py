@@ -11,6 +11,7 @@ from apdu.virtual.spec import CardSpec
 from apdu.virtual.timing import Timing
 from tests.appliance.container import CHIPS, PROJECT, Container
 from tests.device.rig import eventually
+from tests.signing.wheels import sources
 
 CONFIGURATION = "/etc/smk/terminal.toml"
 UDP_PORT = 54_321
@@ -108,11 +109,10 @@ class Terminal:
 
 
 def wheel(folder: Path) -> Path:
-    """The program as the office builds it, made from the files of this checkout that git knows."""
+    """The program as the office builds it, made from the files of this checkout."""
     source, made = folder / "source", folder / "wheel"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        if not name.startswith(("tests/", "docs/")) and (PROJECT / name).is_file():
+    for name in sources():
+        if not name.startswith(("tests/", "docs/")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / name, source / name)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]

@@ -1,8 +1,10 @@
 """A release is tried on a copy, taken while parked, and the one before it starts again."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from contextlib import chdir, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from sync.events import SignOff, SignOn
 from sync.journal import Journal
 from sync.tables import SCHEMA_VERSION
 from terminal import cli, signed
+from terminal.appliance import unit
 from terminal.offering import offered
 from terminal.releases import MANIFEST, Manifest, Releases, packed
 from tests.cuts import Cut, cut_at
@@ -132,9 +135,7 @@ def laid_out(here: Releases, version: str) -> None:
 
 def test_no_release_is_taken_while_a_driver_is_signed_on(office: OfficeRoom, bench: Path) -> None:
     here = Releases(bench / "data")
-    laid_out(here, "0.2.0")
-    raw = zipped({MANIFEST: (here.folder / "0.2.0" / MANIFEST).read_bytes()})
-    office.office().publish("city", "all", Entry("software", "0.2.0", TODAY, "0.2.0.zip"), raw)
+    offer(office, bench, "0.2.0")
     sign(bench, SignOn("3140" + "1" * 16, SERVICE))
     assert "sign off first" in smk(
         bench, "update", "install", "terminal.toml", str(office.repository), "--clock-right", status=1
@@ -145,6 +146,92 @@ def test_no_release_is_taken_while_a_driver_is_signed_on(office: OfficeRoom, ben
     assert "switched: 0.2.0" in smk(
         bench, "update", "install", "terminal.toml", str(office.repository), "--clock-right"
     )
+
+
+def test_the_first_release_runs_its_own_packages_whoever_starts_it(tmp_path: Path) -> None:
+    """A later release, which starts it to try it on a copy, has its own packages in PYTHONPATH."""
+    program = tmp_path / "smk"
+    program.write_text('#!/bin/sh\necho "packages: $PYTHONPATH"\n')
+    program.chmod(0o755)
+    made = Releases(tmp_path / "data").adopt(Manifest("0.1.0", SCHEMA_VERSION, PYTHON), program)
+    environment = {**os.environ, "PYTHONPATH": "/of/the/later/release"}
+    said = subprocess.run([made.program], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout == "packages: \n"
+
+
+def test_a_release_is_laid_out_with_its_modules_compiled(tmp_path: Path) -> None:
+    """The unit lets Python write nothing: without that each start would compile the whole program anew."""
+    archive = tmp_path / "release.zip"
+    archive.write_bytes(packed(wheels.wheel(tmp_path, "0.2.0"))[1])
+    made = Releases(tmp_path / "data").unpack(archive)
+    modules = {path.stem for path in (made.folder / "lib" / "terminal").glob("*.py")}
+    compiled = {path.name.split(".")[0] for path in (made.folder / "lib" / "terminal" / "__pycache__").glob("*.pyc")}
+    assert modules == compiled != set()
+    said = subprocess.run([made.program, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout == "smk, version 0.2.0\n"
+
+
+def test_an_older_program_leaves_the_way_back_to_the_release_that_wrote_the_journal(bench: Path) -> None:
+    here = Releases(bench / "data")
+    laid_out(here, "9.0.0")
+    newer = here.folder / "9.0.0"
+    (newer / "bin" / "smk").write_text('#!/bin/sh\necho "newer: $@" >asked\nexit 7\n')
+    (newer / MANIFEST).write_text(f'{{"version":"9.0.0","schema":99,"python":"{PYTHON}"}}')
+    release = here._at(newer.resolve())
+    assert release is not None
+    here.switch(release)
+    smk(bench, "update", "rollback", "terminal.toml", status=7)
+    assert (bench / "asked").read_text() == "newer: update rollback terminal.toml\n"
+
+
+class Watched:
+    """A device without a journal that a unit starts: a process, and what systemd says of it."""
+
+    def __init__(self, bench: Path, monkeypatch: pytest.MonkeyPatch, program: str = "") -> None:
+        data = bench / "data"
+        for part in data.glob("journal.db*"):
+            part.unlink()
+        self.process = subprocess.Popen(["sleep", "60"])
+        threading.Thread(target=self.process.wait, daemon=True).start()  # as systemd does: nothing of it stays
+        (data / "smk.pid").write_text(str(self.process.pid))
+        self.unit = unit.Unit(self.process.pid, program or str(Releases(data).program), 0, "ready")
+        monkeypatch.setattr(unit, "ask", lambda: self.unit)
+
+
+def offer(office: OfficeRoom, bench: Path, version: str) -> None:
+    """A release on offer that is laid out here already."""
+    here = Releases(bench / "data")
+    laid_out(here, version)
+    raw = zipped({MANIFEST: (here.folder / version / MANIFEST).read_bytes()})
+    office.office().publish("city", "all", Entry("software", version, TODAY, f"{version}.zip"), raw)
+
+
+@pytest.mark.parametrize(("serves", "current"), [((True,), "0.2.0"), ((False, True), "0.1.0"), ((False,) * 2, "0.1.0")])
+def test_a_release_that_does_not_serve_under_its_unit_gives_way_to_the_one_before(
+    office: OfficeRoom, bench: Path, monkeypatch: pytest.MonkeyPatch, serves: tuple[bool, ...], current: str
+) -> None:
+    offer(office, bench, "0.2.0")
+    watched, answers = Watched(bench, monkeypatch), iter(serves)
+    monkeypatch.setattr(unit, "proven", lambda before: next(answers))
+    words = ("update", "install", "terminal.toml", str(office.repository), "--clock-right")
+    said = smk(bench, *words, status=0 if serves[0] else 1)
+    assert watched.process.wait(60) == -signal.SIGTERM, "the device ends between two taps"
+    found = Releases(bench / "data").current()
+    assert found is not None and found.manifest.version == current
+    assert ("it does not serve; back to 0.1.0" in said) is not serves[0]
+    assert ("nor does the one before" in said) is (serves == (False, False))
+
+
+def test_no_release_is_taken_while_the_unit_would_not_start_it(
+    office: OfficeRoom, bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(office, bench, "0.2.0")
+    watched = Watched(bench, monkeypatch, "/opt/smk/bin/smk")
+    said = smk(bench, "update", "install", "terminal.toml", str(office.repository), "--clock-right", status=1)
+    assert f"sudo smk install --program {Releases(bench / 'data').program}" in said
+    assert watched.process.poll() is None, "the device goes on"
+    watched.process.kill()
+    watched.process.wait(60)
 
 
 def test_a_power_cut_at_any_step_of_a_switch_leaves_a_release_that_starts(

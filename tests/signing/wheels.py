@@ -3,11 +3,13 @@
 import subprocess
 import zipfile
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).parent.parent.parent
-ROOMS = ("apdu", "config", "sync", "tariffs", "terminal")
+ROOMS = ("apdu/", "config/", "sync/", "tariffs/", "terminal/")
 TABLES = "sync/tables.py"
 
 NEXT_SCHEMA = (
@@ -21,21 +23,36 @@ NEXT_SCHEMA = (
 BROKEN_STEP = (NEXT_SCHEMA[0], ("UP = {1: _to_2}", 'UP = {1: _to_2, 2: lambda c: c.execute("SELECT 1 FROM nowhere")}'))
 
 
-def wheel(folder: Path, version: str, changes: tuple[tuple[str, str], ...] = ()) -> Path:
-    """A wheel of the rooms, with the journal's tables changed."""
+DUMB = {"terminal/loop.py": (("        self.mode = Mode.STARTING\n", "        raise ArithmeticError\n"),)}
+"""It passes its trial, which opens journal and tables, and then no device comes up."""
+
+
+def sources() -> list[str]:
+    """The project's files, those that git does not know yet among them."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *ROOMS],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    files = {name: (ROOT / name).read_bytes() for name in listed.split("\0") if name and (ROOT / name).is_file()}
-    tables = files[TABLES].decode()
-    for before, after in changes:
-        assert before in tables, before
-        tables = tables.replace(before, after)
-    files[TABLES] = tables.encode()
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def wheel(
+    folder: Path,
+    version: str,
+    changes: tuple[tuple[str, str], ...] = (),
+    others: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType({}),
+) -> Path:
+    """A wheel of the rooms, with the journal's tables changed, and `others`."""
+    files = {name: (ROOT / name).read_bytes() for name in sources() if name.startswith(ROOMS)}
+    for name, wanted in {TABLES: changes, **others}.items():
+        text = files[name].decode()
+        for before, after in wanted:
+            assert before in text, before
+            text = text.replace(before, after)
+        files[name] = text.encode()
     about = f"citizen_card_terminal-{version}.dist-info"
     files[f"{about}/METADATA"] = f"Metadata-Version: 2.1\nName: citizen-card-terminal\nVersion: {version}\n".encode()
     files[f"{about}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
