@@ -27,6 +27,7 @@ from sync.link import Link
 from sync.proof import HEADER, prove
 from sync.session import Problem
 from terminal.identity import CREDENTIAL
+from terminal.trust import learned
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,13 @@ class NotCertified(Exception):
 
 
 class Certified(msgspec.Struct, frozen=True):
-    """The backend's answer: the certificate and the root, DER in base64."""
+    """The backend's answer, DER in base64: the certificate and the root; while another root is still believed, that one
+    and the link from it to the root."""
 
     certificate: str
     root: str
+    former: str = ""
+    link: str = ""
 
 
 class Held(NamedTuple):
@@ -156,11 +160,27 @@ class Credential:
         }
         answer = link.post(f"/v1/terminals/{self._terminal}/certificate", msgspec.json.encode(asked))
         certificate = certificate_in(answer.status, answer.body, held.key)
+        self._learn(answer.body)  # before the certificate is in force: cut off between both it renews again
         replace_durably(self._folder / CURRENT, _text(held.key) + certificate.public_bytes(Encoding.PEM), 0o600)
         (self._folder / NEXT).unlink(missing_ok=True)
         with self._lock:
             self._held = Held(held.key, certificate)
             self.version += 1
+
+    def _learn(self, answer: bytes) -> None:
+        """Believe the root that the backend tells, when a root that is believed vouches for it."""
+        place = self._folder / ROOT
+        known = x509.load_pem_x509_certificates(place.read_bytes())
+        told = msgspec.json.decode(answer, type=Certified)
+        texts = [one for one in (told.root, told.former, told.link) if one]
+        try:
+            believed = learned(known, *(certificate_of(b64decode(one, validate=True)) for one in texts))
+        except ValueError as wrong:
+            log.warning("the backend's root cannot be read: %s", wrong)
+            return
+        if believed != known:
+            replace_durably(place, b"".join(one.public_bytes(Encoding.PEM) for one in believed))
+            log.info("%d roots of the backend are believed", len(believed))
 
     def _next(self) -> Held:
         """The key that waits for its certificate, made when there is none."""

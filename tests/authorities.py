@@ -41,6 +41,14 @@ class City:
     def __post_init__(self) -> None:
         self.authority = Authority.create(self.folder / "authority", b"a passphrase of a test", "Test", self.now)
         self.registry = Registry(open_sql(self.line or str(self.folder / "registry.db")))
+        self._open()
+
+    def reread(self) -> None:
+        """The authority's files have changed; the backend is about to start again."""
+        self.authority = Authority.read(self.folder / "authority", self.folder / "pass")
+        self._open()
+
+    def _open(self) -> None:
         self.gate = Gate(self.authority, self.registry, lambda: self.now.isoformat())
         self.root = self.authority.root.public_bytes(Encoding.DER)
 

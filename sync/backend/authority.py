@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -22,6 +23,8 @@ from sync.keystore import CURVE, KeyTrouble, certificate_of, key_text, read_key,
 from sync.limits import CERTIFICATE_DAYS, REQUEST_BYTES_MAX
 
 ROOT, ROOT_KEY = "root.pem", "root.key"
+FORMER, FORMER_KEY, LINK = "former.pem", "former.key", "link.pem"
+"""While a root is changed (sync/backend/rotation.py): the one before, and the new one's key under its signature."""
 ROOT_DAYS, SERVER_DAYS = 7_300, 825
 EARLIER = timedelta(minutes=5)
 """A certificate begins a little before it is made: clocks of a data centre differ by seconds."""
@@ -42,21 +45,30 @@ class Use(Enum):
     COLLECTOR = "collector"
 
 
-class Authority:
-    """The root and its key. `root` is what everybody may know."""
+class Overlap(NamedTuple):
+    """A root that is still believed beside its successor, and the link: the successor's key under its signature."""
 
-    def __init__(self, root: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    former: x509.Certificate
+    link: x509.Certificate
+
+
+class Authority:
+    """The root and its key. `root` is what everybody may know; `overlap`: the one before it, while it is believed."""
+
+    def __init__(
+        self, root: x509.Certificate, key: ec.EllipticCurvePrivateKey, overlap: Overlap | None = None
+    ) -> None:
         self.root = root
+        self.overlap = overlap
         self._key = key
 
     @classmethod
-    def create(cls, folder: Path, passphrase: bytes, name: str, now: datetime) -> "Authority":
+    def create(cls, folder: Path, passphrase: bytes, name: str | x509.Name, now: datetime) -> "Authority":
         """Make a root in `folder`, which has none. Raises BadAuthority."""
         key = ec.generate_private_key(CURVE)
-        subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = certificate_builder(subject, subject, key.public_key(), now, ROOT_DAYS).add_extension(usage, True)
-        root = builder.add_extension(x509.BasicConstraints(True, 0), True).sign(key, SHA256())
+        subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)]) if isinstance(name, str) else name
+        builder = certificate_builder(subject, subject, key.public_key(), now, ROOT_DAYS)
+        root = _as_root(builder).sign(key, SHA256())
         encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -79,14 +91,26 @@ class Authority:
             raise BadAuthority(str(wrong)) from wrong
         if key.public_key() != root.public_key():
             raise BadAuthority(f"{folder}: {ROOT} and {ROOT_KEY} do not belong together")
-        return cls(root, key)
+        return cls(root, key, read_overlap(folder))
+
+    def vouch(self, successor: x509.Certificate) -> x509.Certificate:
+        """The link: the successor's key under this root's signature, as long as the successor lives."""
+        key = successor.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        begin, end = successor.not_valid_before_utc, successor.not_valid_after_utc
+        builder = certificate_builder(successor.subject, self.root.subject, key, begin + EARLIER, (end - begin).days)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return _as_root(builder).add_extension(issuer, False).sign(self._key, SHA256())
 
     def certify(self, request: x509.CertificateSigningRequest, terminal: str, now: datetime) -> x509.Certificate:
         """A terminal's certificate for the key of a request that `read_request` gave; of its names none is taken."""
         return self._sign(request.public_key(), Use.TERMINAL, terminal, now, CERTIFICATE_DAYS, [])
 
     def collector(self, host: str, now: datetime) -> bytes:
-        """Key and certificate of a collector that is reached as `host`, a name or an IP address, as one PEM."""
+        """Key and certificate of a collector that is reached as `host`, a name or an IP address, as one PEM.
+
+        While a former root is believed the link comes with them, for devices that know that one alone.
+        """
         try:
             name: x509.GeneralName = x509.IPAddress(ip_address(host))
         except ValueError:
@@ -96,7 +120,8 @@ class Authority:
                 raise BadAuthority(f"{host!r} is neither a host's name nor an address") from wrong
         key = ec.generate_private_key(CURVE)
         certificate = self._sign(key.public_key(), Use.COLLECTOR, host, now, SERVER_DAYS, [name])
-        return key_text(key) + certificate.public_bytes(Encoding.PEM)
+        chain = [certificate, *([self.overlap.link] if self.overlap else [])]
+        return key_text(key) + b"".join(one.public_bytes(Encoding.PEM) for one in chain)
 
     def _sign(
         self, key: object, use: Use, name: str, now: datetime, days: int, hosts: list[x509.GeneralName]
@@ -130,6 +155,11 @@ def certificate_builder(
     return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
 
 
+def _as_root(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+    usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+    return builder.add_extension(usage, True).add_extension(x509.BasicConstraints(True, 0), True)
+
+
 def read_request(raw: bytes) -> x509.CertificateSigningRequest:
     """A request (DER) for a P-256 key, signed by that key. Raises BadRequest."""
     if len(raw) > REQUEST_BYTES_MAX:
@@ -153,6 +183,16 @@ def read_root(folder: Path) -> x509.Certificate:
         return certificate_of((folder / ROOT).read_bytes())
     except (OSError, ValueError) as wrong:
         raise BadAuthority(f"{folder / ROOT}: {wrong}: smk authority init makes a root") from wrong
+
+
+def read_overlap(folder: Path) -> Overlap | None:
+    """The root before, while it is believed. Raises BadAuthority."""
+    if not (folder / LINK).exists():
+        return None
+    try:
+        return Overlap(*(certificate_of((folder / name).read_bytes()) for name in (FORMER, LINK)))
+    except (OSError, ValueError) as wrong:
+        raise BadAuthority(f"{folder}: {wrong}: {FORMER} and {LINK} belong together") from wrong
 
 
 def read_passphrase(path: Path) -> bytes:

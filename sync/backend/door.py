@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from uvicorn import Config
 
-from sync.backend.authority import ROOT, Authority
+from sync.backend.authority import FORMER, ROOT, Authority, read_overlap
 from sync.backend.custody import Custody
 from sync.backend.gate import Gate
 from sync.backend.peer import PeerProtocol, context
@@ -33,9 +33,10 @@ class Door(NamedTuple):
         return Custody(Registry(open_sql(self.registry)))
 
     def tls(self, *_: object) -> ssl.SSLContext:
-        """The collector's side of TLS, as uvicorn asks for it. Raises OSError."""
+        """The collector's side of TLS, as uvicorn asks for it. Raises BadAuthority, OSError."""
         assert self.pair is not None
-        return context(self.pair, self.authority / ROOT)
+        believed = [self.authority / ROOT, *([self.authority / FORMER] if read_overlap(self.authority) else [])]
+        return context(self.pair, believed)
 
 
 def served(app: Any, door: Door | None, **settings: Any) -> Config:

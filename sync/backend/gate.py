@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sync.backend.authority import Authority, BadRequest, read_request
 from sync.backend.custody import Custody
 from sync.backend.registry import Kept, Met, Registry, Standing, State, fingerprint, serial_of
+from sync.backend.rotation import signed_under
 from sync.batch import path_of
 from sync.proof import BadProof, Proof, read_proof, verify
 
@@ -79,6 +80,8 @@ class Gate:
             raise Refused("expired", "an expired certificate uploads and renews, and does nothing else")
         if standing is not Standing.IN_SERVICE and asked != "batches":
             raise Refused("out_of_service", f"the terminal is {standing.value}: it uploads, and does nothing else")
+        if self.authority.overlap is not None and not signed_under(kept.certificate, self.authority.root):
+            return met._replace(renew=True)  # with the next certificate it learns the new root
         return met
 
     def carried(self, terminal: str, proof: str, body: bytes) -> None:

@@ -94,14 +94,20 @@ def routes(gate: Gate) -> list[Route]:
             return refusal(Refused("bad_request", str(wrong), status=400))
         except Refused as refused:
             return refusal(refused)
-        root = gate.authority.root.public_bytes(Encoding.DER)
-        told = {"certificate": b64encode(made).decode("ascii"), "root": b64encode(root).decode("ascii")}
+        told = {"certificate": _b64(made), "root": _b64(gate.authority.root.public_bytes(Encoding.DER))}
+        if gate.authority.overlap is not None:
+            overlap = gate.authority.overlap._asdict()
+            told |= {name: _b64(one.public_bytes(Encoding.DER)) for name, one in overlap.items()}
         return Response(msgspec.json.encode(told), media_type="application/json")
 
     return [
         Route("/v1/authority", authority),
         Route("/v1/terminals/{terminal}/certificate", certificate, methods=["POST"]),
     ]
+
+
+def _b64(raw: bytes) -> str:
+    return b64encode(raw).decode("ascii")
 
 
 def _again(body: bytes) -> Receive:

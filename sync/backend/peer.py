@@ -7,6 +7,7 @@ garage must still bring its money, so the registry decides about dates (docs/ide
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python's ssl has no name for."""
 
 
-def context(pair: Path, root: Path) -> ssl.SSLContext:
-    """A collector's side of TLS 1.3: its key and certificate (one PEM), and the root that clients' certificates have.
+def context(pair: Path, roots: Sequence[Path]) -> ssl.SSLContext:
+    """A collector's side of TLS 1.3: its key and certificate (one PEM), and the roots that clients' certificates have.
 
     A client without a certificate may shake hands: it has none before it is enrolled, and none in TLS when its key
     lies in a token. Raises OSError, also ssl.SSLError.
@@ -26,7 +27,8 @@ def context(pair: Path, root: Path) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_3
     made.load_cert_chain(pair)
-    made.load_verify_locations(root)
+    for root in roots:
+        made.load_verify_locations(root)
     made.verify_mode = ssl.CERT_OPTIONAL
     made.verify_flags |= NO_CHECK_TIME
     return made

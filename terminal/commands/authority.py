@@ -63,7 +63,7 @@ def known_number(text: str) -> str:
         fail(f"{text!r} 不是终端号 · is no terminal: 1 to 16 letters, digits, _ and -")
 
 
-@click.group(short_help="The backend's certificates: init, collector, code, list, revoke.")
+@click.group(short_help="The backend's certificates: init, collector, code, rotate, former, list, revoke.")
 def authority() -> None:
     """The backend's own certificate authority (docs/identity.md)."""
 
@@ -119,6 +119,50 @@ def authority_collector(host: str, folder: Path, passphrase: Path, target: Path)
     made = _tried(lambda: Authority.read(folder, passphrase).collector(host, _now()))
     _tried(lambda: write_new(target, made, 0o600))
     click.echo(f"采集服务证书 · collector's certificate: {target}")
+
+
+@authority.command("rotate")
+@folder
+@secret
+@speaking
+def authority_rotate(folder: Path, passphrase: Path) -> None:
+    """Change the root for a new one, under the same passphrase. The one before is believed until `former --end`.
+
+    Then make each collector a new certificate (smk authority collector) and start the backend again. Every terminal
+    learns the new root at its next contact. Codes that were made before are void. Cut off, run it again.
+    """
+    from sync.backend.rotation import rotate
+
+    root = _tried(lambda: rotate(folder, passphrase, _now()))
+    click.echo(f"根证书已更换 · root changed: {folder}, until {root.not_valid_after_utc.date()}")
+    click.echo("下一步：重发采集服务证书，重启后台 · next: smk authority collector for each, restart the backend")
+
+
+@authority.command("former")
+@folder
+@registry
+@click.option("--end", "ending", is_flag=True, help="Believe the former root no longer; refused while one is behind.")
+@click.option("--anyway", is_flag=True, help="End it all the same: who is behind needs a new code.")
+@as_json
+@speaking
+def authority_former(folder: Path, place: str, ending: bool, anyway: bool, as_json: bool) -> None:
+    """Show which terminals still have a certificate of the root before the change, and end that root with --end."""
+    from sync.backend.authority import read_overlap
+    from sync.backend.rotation import behind, end
+
+    waiting = _tried(lambda: behind(folder, opened(place))) if _tried(lambda: read_overlap(folder)) else None
+    may_end = ending and (waiting == [] or (anyway and waiting is not None))
+    if may_end:
+        _tried(lambda: end(folder))
+    lines = ["没有旧根证书 · there is no former root"] if waiting is None else []
+    lines += [f"未更新 · behind: {number}" for number in waiting or []]
+    if may_end:
+        lines.append("旧根证书已停用，请重启后台 · the former root is ended: restart the backend")
+    elif waiting is not None:
+        lines.append(f"旧根证书仍有效 · the former root is believed; terminals behind: {len(waiting)}")
+    answer({"former": waiting is not None and not may_end, "behind": waiting or []}, as_json, lambda: lines)
+    if ending and not may_end and waiting:
+        fail("未停用 · not ended: they would need a new code (--anyway ends it all the same)")
 
 
 @authority.command("list")
