@@ -37,6 +37,7 @@ from sync.reserve import Reserve
 from sync.schema import TROUBLES, connect, last_stored, said
 from sync.store import Store
 from sync.totals import Totals, count
+from sync.weave import GiveWay
 from sync.whole import Whole
 
 T = TypeVar("T")
@@ -389,10 +390,9 @@ class Journal:
             return Damage(row.seq, f"the columns {found} do not say what the row says")
         return None
 
-    def snapshot(self, target: Path) -> None:
+    def snapshot(self, target: Path, give_way: GiveWay = lambda: None) -> None:
         """Write a copy to a new file, for queries by other programs. Raises JournalError."""
-        with self._lock:
-            self._store.snapshot(target)
+        self._store.snapshot(target, self._lock, give_way)
 
     def close(self) -> None:
         """Write the numbers, copy the WAL back, give the file back."""

@@ -33,6 +33,9 @@ WAL_BYTES = 3_145_728
 CHECKPOINT_PAGES_MAX = 16_000
 """A device that is never idle copies its WAL back at 64 MiB, before the log eats the disk."""
 
+SNAPSHOT_PAGES = 32
+"""Pages copied under the lock at a time while a snapshot is written: a tap waits some tenths of a millisecond."""
+
 VERIFY_ROWS = 500
 """Rows checked under the lock at a time while a journal is verified: a tap waits some milliseconds at most."""
 

@@ -3,14 +3,16 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager as ContextManager
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from sync.errors import JournalBroken, JournalError, JournalFull
-from sync.limits import CHECKPOINT_PAGES_MAX, WAL_BYTES
+from sync.limits import CHECKPOINT_PAGES_MAX, SNAPSHOT_PAGES, WAL_BYTES
 from sync.schema import said, speaking
+from sync.weave import GiveWay
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -79,12 +81,32 @@ class Store:
             self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self.wal_pages = 0
 
-    def snapshot(self, target: Path) -> None:
-        """Write a copy to a new file. Raises JournalError."""
+    def snapshot(self, target: Path, lock: ContextManager[object], give_way: GiveWay) -> None:
+        """Write a copy to a new file, some pages at a time under `lock`. Raises JournalError: there is no new file.
+
+        Rows that come between two steps are in it. Only this connection writes, so SQLite need not begin anew.
+        """
         if target.exists():
             raise JournalError(f"{target} exists: name a new file for the snapshot")
-        with self.reading() as connection:
-            connection.execute("VACUUM INTO ?", (str(target),))
+        try:
+            with speaking(self.path), contextlib.closing(apsw.Connection(str(target))) as copy:
+                copy.pragma("synchronous", "OFF")  # its sync comes when the lock is free
+                copy.pragma("journal_mode", "OFF")
+                with lock:
+                    backup = copy.backup("main", self.connection, "main")
+                done = False
+                while not done:
+                    give_way()
+                    with lock:
+                        done = backup.step(SNAPSHOT_PAGES)
+                with lock:
+                    backup.finish()
+                copy.pragma("journal_mode", "DELETE")  # readable without a file beside it
+            with target.open("rb") as file:
+                os.fsync(file.fileno())
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
     def close(self) -> None:
         """Copy the WAL back and give the file back."""

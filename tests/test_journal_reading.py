@@ -4,12 +4,13 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import apsw
 import pytest
 
-from sync.chain import Identity
+from sync.chain import Identity, first_damage
 from sync.closed import read_closed
 from sync.errors import (
     DamagedJournal,
@@ -209,6 +210,40 @@ def test_a_closed_journal_is_read_without_being_changed(journal: Journal, path: 
     assert path.read_bytes() == before and sorted(path.parent.iterdir())[0] == path
     with pytest.raises(JournalError, match="no journal at"):
         read_closed(path.with_name("none.db"))
+
+
+def test_rows_are_written_while_a_snapshot_is_and_are_in_it(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.store.SNAPSHOT_PAGES", 1)
+    for _ in range(50):
+        keep(journal, done(hold(journal)))
+    between: list[int] = []
+
+    def tap() -> None:
+        """In another thread: the snapshot holds nothing meanwhile."""
+        thread = threading.Thread(target=lambda: between.append(hold(journal)))
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+
+    copy = path.with_name("copy.db")
+    journal.snapshot(copy, tap)
+    rows = read_closed(copy)[1]
+    assert len(between) > 10 and rows == journal.rows(0, 10_000, 10**9) and first_damage(IDENTITY, rows) is None
+    assert sorted(one.name for one in path.parent.glob("copy*")) == ["copy.db"]
+
+
+def test_a_snapshot_that_fails_leaves_no_file(journal: Journal, path: Path) -> None:
+    def fails() -> None:
+        raise JournalError("as if the disk were full")
+
+    with pytest.raises(JournalError, match="as if"):
+        journal.snapshot(path.with_name("copy.db"), fails)
+    with pytest.raises(JournalError):
+        journal.snapshot(path.parent / "nowhere" / "copy.db")
+    assert not list(path.parent.glob("copy*"))
+    keep(journal, done(hold(journal)))
 
 
 def test_a_snapshot_is_a_whole_journal_beside_the_living_one(journal: Journal, path: Path) -> None:

@@ -134,7 +134,7 @@ def _snapshot(built: Any, data: Path) -> None:
         fresh = data / (SNAPSHOT + ".new")
         try:
             fresh.unlink(missing_ok=True)
-            built.journal.snapshot(fresh)
+            built.journal.snapshot(fresh, built.device.precedence.give_way)
             fresh.replace(data / SNAPSHOT)
         except (JournalError, OSError) as trouble:
             logging.getLogger(__name__).error("no snapshot: %s", trouble)

@@ -1,4 +1,4 @@
-"""Taps while three days of backlog drain, or while tables are loaded, beside taps of the same device without.
+"""Taps while three days of backlog drain, or while other work goes on, beside taps of the same device without.
 
 Blocks of taps alternate, so that the machine's noise meets both alike. The backend is the product's own, in its own
 process and with its file in memory: a terminal shares neither processor nor disk with it.
@@ -6,12 +6,13 @@ process and with its file in memory: a terminal shares neither processor nor dis
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from apdu.virtual import remote
 from config.blacklist import build
@@ -33,16 +34,26 @@ GAP_S = 0.02
 LISTED = 20_000
 """Cards on the issuer's list, a guess: nobody publishes how long Jiaxing's is."""
 
+SNAPSHOT_EVERY_S = 0.2
+"""A person asks for one now and then: its sync, which only the disk can hurry, shall not be in every tap."""
+
 STOP_SECONDS = 15.0
 MEDIAN_MAX, P99_MAX = 1.10, 1.25
 
 
 def taps(chips: remote.Virtual, folder: Path) -> Iterator[Figure]:
-    """Blocks of taps, every other one while a backlog drains; then while pack and hot list are loaded anew."""
-    with backend(folder) as address, stage(folder / "drain", chips, "jiaxing", backend=address) as on:
+    """Blocks of taps, every other one while a backlog drains; then while pack and hot list are loaded anew, and while
+    snapshots are written."""
+    with (
+        TemporaryDirectory(prefix="smk-bench-", dir="/dev/shm") as memory,
+        backend(Path(memory)) as address,
+        stage(folder / "drain", chips, "jiaxing", backend=address) as on,
+    ):
         yield from _draining(on, _riders(chips, 80_000))
-    with stage(folder / "load", chips, "jiaxing") as on:
-        yield from _loading(on, _listed(on.device.configuration), _riders(chips, 90_000))
+    with stage(folder / "work", chips, "jiaxing") as on:
+        riders, listed = _riders(chips, 90_000), _listed(on.device.configuration)
+        yield from _working(on, riders, "pack and hot list are loaded", lambda: on.built.reload(listed))
+        yield from _working(on, riders, "the journal's snapshot is written", lambda: _snapshot(on))
 
 
 def _riders(chips: remote.Virtual, first: int) -> Iterator[str]:
@@ -76,26 +87,34 @@ def _listed(configuration: Configuration) -> Configuration:
     return replace(configuration, hot_list=HotListFile(str(file)))
 
 
-def _loading(on: Stage, configuration: Configuration, riders: Iterator[str]) -> Iterator[Figure]:
-    loading, without, loads = list[float](), list[float](), 0
+def _snapshot(on: Stage) -> None:
+    target = on.built.journal.path.with_name("snapshot.db")
+    target.unlink(missing_ok=True)
+    on.built.journal.snapshot(target, on.device.precedence.give_way)
+    time.sleep(SNAPSHOT_EVERY_S)
+
+
+def _working(on: Stage, riders: Iterator[str], what: str, work: Callable[[], object]) -> Iterator[Figure]:
+    """Every other block while another thread does `work` again and again."""
+    beside, without, times = list[float](), list[float](), 0
     for _ in range(BLOCKS):
         without += [on.paid(next(riders)) for _ in _gaps()]
         enough = threading.Event()
         with ThreadPoolExecutor(1) as other:
-            loader = other.submit(_loads, on, configuration, enough)
-            loading += [on.paid(next(riders)) for _ in _gaps()]
+            worker = other.submit(_again, work, enough)
+            beside += [on.paid(next(riders)) for _ in _gaps()]
             enough.set()
-            loads += loader.result()
-    yield from _compared("pack and hot list are loaded", loading, without, f"{loads} loads")
+            times += worker.result()
+    yield from _compared(what, beside, without, f"{times} times")
 
 
-def _loads(on: Stage, configuration: Configuration, enough: threading.Event) -> int:
-    """Load the tables again and again; how many times."""
-    loads = 0
+def _again(work: Callable[[], object], enough: threading.Event) -> int:
+    """Work until it is enough; how many times."""
+    times = 0
     while not enough.is_set():
-        on.built.reload(configuration)
-        loads += 1
-    return loads
+        work()
+        times += 1
+    return times
 
 
 def _compared(what: str, beside: list[float], without: list[float], done: str) -> Iterator[Figure]:
