@@ -51,6 +51,13 @@ EXPOSED = (
 )
 
 
+NO_REST = (
+    "no_rest",
+    "该单据不是此患者已撤销、尚未重结的单据",
+    "that is no cancelled bill of this patient, or its rest is settled already",
+)
+
+
 class Draft(NamedTuple):
     """A pre-settled bill: nothing is durable, nothing has moved. `cancels`/`replaces` an earlier operation or ""."""
 
@@ -155,10 +162,13 @@ class Counter:
     def price(self, claim: Claim, replaces: str = "") -> Case:
         """Pre-settle; may be repeated with other lines. Nothing is durable yet. Raises BadCase.
 
+        `replaces`: a cancelled bill of this patient whose rest is settled, once. Raises NotServed for any other.
         The hospital's own code and level are the configuration's, whatever the claim says. What the chip counted goes
         along, as evidence, and by the policy as more (docs/copay.md, "On the card").
         """
         assert self.patient is not None and self.entitled is not None
+        if replaces and not self.ledger.rest_open(replaces, self.patient.ref):
+            raise NotServed(*NO_REST)
         hospital = self.parts.hospital
         own = {"institution": hospital.institution, "level": hospital.level}
         claim = replace(claim, facts={**claim.facts, **own})

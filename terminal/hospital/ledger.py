@@ -96,6 +96,14 @@ class Ledger:
             total[one.operation] = total.get(one.operation, NOTHING).plus(one.sums)
         return total
 
+    def rest_open(self, operation: str, person: str) -> bool:
+        """Whether it is a cancelled bill of that person which no standing bill settles the rest of."""
+        return (
+            operation in self.cancelled
+            and self.made[operation].held.person == person
+            and not any(made.stands and made.held.replaces == operation for made in self.made.values())
+        )
+
     def exposure_fen(self, acknowledged: int) -> int:
         """What the funds may owe on bills that the centre has not booked; its rows end at `acknowledged`.
 

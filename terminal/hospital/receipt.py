@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sync.events import BillHeld, Sums
+from sync.events import BillHeld, ListState, Sums
 from sync.settling import Case
 from tariffs.copay.bill import Step
 from tariffs.copay.claim import RATIO_ONE
@@ -11,9 +11,18 @@ from tariffs.copay.explain import FIELDS, explain
 from tariffs.copay.oncard import beside
 from tariffs.copay.policy import Policy
 from tariffs.money import yuan_text
+from terminal.hospital.lookup import LISTS, Entitled
 
 ALWAYS = frozenset({"medfee_sumamt", "fund_pay_sumamt", "psn_part_amt", "acct_pay", "psn_cash_pay"})
 """Shown even when they are zero; any other field only when it is not."""
+
+
+SCHEMES = {
+    "310": ("职工医保", "employees"),
+    "320": ("公务员医保", "civil servants"),
+    "390": ("城乡居民医保", "residents"),
+}
+"""Schemes by the national code insutype."""
 
 
 def receipt(held: BillHeld, case: Case, shown: str, policy: Policy, by: str) -> list[str]:
@@ -29,6 +38,27 @@ def receipt(held: BillHeld, case: Case, shown: str, policy: Policy, by: str) -> 
     if by == "offline":
         lines.append(provisional(held))
     return lines + notices(policy, case)
+
+
+def entitlement_lines(entitled: Entitled) -> Iterator[str]:
+    """Who the patient is to the insurance, by whose word, and how old each list is."""
+    insured = entitled.insured
+    zh, en = SCHEMES.get(insured.insutype, ("险种", "scheme"))
+    yield f"{zh} {en} {insured.insutype}"
+    accounts = "、".join(f"{name} {yuan_text(fen)}" for name, fen in insured.entitlement.accounts.items())
+    yield f"账户 accounts: {accounts or '无 none'}"
+    if entitled.fresh:
+        yield "待遇来自中心 · as the centre says now"
+    else:
+        aged = age(entitled.states["insured"])
+        yield f"待遇来自本机名单，已 {aged}，只能暂结 · from this device's own list, {aged} old: provisional"
+    person, topup, employer = (age(entitled.states[name]) for name in LISTS[1:])
+    yield f"名单 lists: 人员 person {person}, 续存 top-up {topup}, 单位 employer {employer}"
+
+
+def age(state: ListState) -> str:
+    """How old a list is."""
+    return "从未收到 never came" if state.age_seconds < 0 else f"{state.age_seconds // 3600} h"
 
 
 def explanation(case: Case) -> list[str]:
@@ -75,10 +105,10 @@ def sum_lines(sums: Sums) -> Iterator[str]:
 def provisional(held: BillHeld) -> str:
     """What a provisional bill rests on."""
     insured = held.evidence.insured
-    age = "未知 unknown" if insured.age_seconds < 0 else f"{insured.age_seconds // 3600} h"
+    aged = "未知 unknown" if insured.age_seconds < 0 else age(insured)
     return (
-        f"暂结：未经中心确认，参保名单第 {insured.version} 版，已 {age}；联网后多退少补"
-        f" · provisional: by list {insured.version}, {age} old; the centre may correct it"
+        f"暂结：未经中心确认，参保名单第 {insured.version} 版，已 {aged}；联网后多退少补"
+        f" · provisional: by list {insured.version}, {aged} old; the centre may correct it"
     )
 
 

@@ -1,8 +1,10 @@
 """The hospital counter in a browser, over a training: from the chip to the receipt, and no step out of turn."""
 
 import logging
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -112,6 +114,60 @@ def test_a_bill_is_cancelled_by_its_mirror(client: Client, training: Training) -
     assert client.act("hospital_cancel", {"operation": held.operation}).json["step"] == "priced"
     assert "撤销" in "".join(client.act("hospital_confirm", {}).json["lines"])
     assert client.act("hospital_cancel", {"operation": held.operation}).json["problem"] == "cancelled_already"
+
+
+def test_a_stay_is_settled_and_the_clerk_sees_whose_word_the_entitlement_is(
+    counter: Browser, training: Training
+) -> None:
+    training.tray.insert("wang")
+    for seen in ("王**", "职工医保"):
+        keys(counter, Keys.F2)
+        counter.says("main", seen)
+    counter.says("#entitlement", "500.00")
+    counter.says("#entitlement", "单位 employer")
+    assert [one.is_displayed() for one in counter.all(".stay")] == [False, False]
+    counter.type("#visit [name=care]", "住")
+    counter.type("[name=stay]", "20261124-1")
+    counter.type("#visit [name=admission]", "2")
+    counter.type("#item input", "检查 1000\n")
+    keys(counter, Keys.F2)
+    counter.says("#bill", "250.00")
+    counter.says("#bill", "deductible")
+    keys(counter, Keys.F4)
+    counter.says("#at", "请患者插卡")
+    [held] = events(training, BillHeld)
+    assert isinstance(held, BillHeld) and (held.med_type, held.sums.act_pay_dedc) == ("21", 25_000)
+
+
+def test_the_hospitals_own_system_brings_its_claim_and_a_cancelled_bills_rest_is_settled_once(
+    client: Client, training: Training
+) -> None:
+    def settled(claim: dict[str, Any], replaces: str = "") -> Any:
+        for name in ("read", "check"):
+            assert client.act(f"hospital_{name}", {}).status == 200
+        priced = client.act("hospital_claim", {"claim": claim, "replaces": replaces})
+        return client.act("hospital_confirm", {}).json if priced.status == 200 else priced.json
+
+    line = {"name": "检查", "pric": "12.50", "cnt": "4", "chrgitm_lv": "01"}
+    claim = {"id": "HIS-1", "date": date.today().isoformat(), "facts": {"care": "11"}, "lines": [line, line]}
+    client.act("hospital_sign_in", {})
+    training.tray.insert("li")
+    assert settled(claim)["step"] == "ready"
+    [held] = events(training, BillHeld)
+    assert isinstance(held, BillHeld) and held.sums.medfee_sumamt == 10_000
+    assert settled(claim, held.operation)["problem"] == "no_rest", "it was not cancelled"
+    client.act("hospital_give_up", {})
+    client.act("hospital_cancel", {"operation": held.operation})
+    client.act("hospital_confirm", {})
+    assert "bad_case" in settled(claim | {"lines": []}).values()
+    client.act("hospital_give_up", {})
+    training.tray.insert("wang")
+    assert settled(claim, held.operation)["problem"] == "no_rest", "it is another's"
+    client.act("hospital_give_up", {})
+    training.tray.insert("li")
+    rest = settled(claim | {"lines": [line]}, held.operation)
+    assert f"重结 settles the rest of {held.operation}" in rest["lines"]
+    assert settled(claim, held.operation)["problem"] == "no_rest", "it was settled already"
 
 
 def test_no_step_is_taken_out_of_turn(client: Client, training: Training) -> None:

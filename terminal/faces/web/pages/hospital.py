@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,13 +15,14 @@ from tariffs.copay.claim import Claim, Line
 from terminal.chipcard import NotServed
 from terminal.faces.web.page import COUNTER, Act, Ask, House, Nothing, Page, Refused, Who
 from terminal.hospital.counter import Counter, Standing
-from terminal.hospital.receipt import explanation, item_lines, notices, receipt, sum_lines
+from terminal.hospital.receipt import entitlement_lines, explanation, item_lines, notices, receipt, sum_lines
 from terminal.hospital.statement import statement_lines
 from terminal.hospital.step import Step
 from terminal.ports import ReaderLost
 from terminal.receipt import TRAINING
 
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+Operation = Annotated[str, msgspec.Meta(max_length=64)]
 LINES_MAX = 100
 FEN_MAX = 100_000_000
 
@@ -35,10 +36,24 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Visit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be settled; `care` the kind of treatment, as med_type has it ("11" an ordinary outpatient's)."""
+    """What is to be settled; `care` the kind of treatment, as med_type has it ("11" an ordinary outpatient's).
+
+    `stay` the hospital's number of a stay, `admission` which one of the year it is; `replaces` a cancelled bill whose
+    rest this is, or "".
+    """
 
     items: Annotated[tuple[Item, ...], msgspec.Meta(min_length=1, max_length=LINES_MAX)]
     care: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{2,6}\Z")] = "11"
+    stay: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    admission: Annotated[int, msgspec.Meta(ge=1, le=99)] | None = None
+    replaces: Operation = ""
+
+
+class HisClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A claim of the hospital's own system: `claim` as docs/copay.md, "A claim"; `replaces` as in Visit."""
+
+    claim: dict[str, Any]
+    replaces: Operation = ""
 
 
 class ShownPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +71,7 @@ class ShownPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A bill of this counter by its operation."""
 
-    operation: Annotated[str, msgspec.Meta(max_length=64)]
+    operation: Operation
 
 
 class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +83,8 @@ class Day(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AtCounter(msgspec.Struct, frozen=True):
     """The counter. `step` as in docs/hospital.md; `patient` masked; `lines` the pre-settled bill, `why` step by step.
 
-    `open`: bills that a program's end left unclear, by operation.
+    `entitlement`: what the insurance says of the patient, whose word that is, and how old. `open`: bills that a
+    program's end left unclear, by operation.
     """
 
     step: str
@@ -77,6 +93,7 @@ class AtCounter(msgspec.Struct, frozen=True):
     lines: tuple[str, ...]
     why: tuple[str, ...]
     open: tuple[str, ...]
+    entitlement: tuple[str, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -115,6 +132,7 @@ def page(house: House) -> Page | None:
             act("check", "人卡相符", "It is the patient's own card: look the insurance up", at.check),
             act("pin", "核验密码", "Check the holder's PIN: look the insurance up", at.pin, ShownPin, ("pin",)),
             act("price", "预结算", "Pre-settle", at.price, Visit),
+            act("claim", "预结算（医院系统）", "Pre-settle the hospital system's claim", at.claim, HisClaim),
             act("confirm", "结算", "Settle", at.confirm),
             act("ask", "再问中心", "Ask the centre again", at.ask),
             act("offline", "暂结", "Let it stand without the centre", at.offline),
@@ -142,7 +160,8 @@ class _AtCounter:
             why = tuple(explanation(draft.case)) if draft is not None else ()
             left = tuple(made.held.operation for made in counter.ledger.open())
             patient = counter.patient.shown if counter.patient is not None else ""
-            return AtCounter(counter.step.value, counter.clerk, patient, lines, why, left)
+            entitled = tuple(entitlement_lines(counter.entitled)) if counter.entitled is not None else ()
+            return AtCounter(counter.step.value, counter.clerk, patient, lines, why, left, entitled)
 
     def sign_in(self, who: Who, _operation: str, _body: Nothing) -> Told:
         """A clerk takes the counter."""
@@ -181,7 +200,17 @@ class _AtCounter:
 
         def do(counter: Counter) -> None:
             lines = tuple(Line(name=one.name, amount_fen=one.fen, grade=one.grade) for one in body.items)
-            counter.price(Claim("", counter.parts.clock.read().at.date(), {"care": body.care}, lines))
+            facts = {"care": body.care} | ({"admission": str(body.admission)} if body.admission else {})
+            day = counter.parts.clock.read().at.date()
+            counter.price(Claim("", day, facts, lines, stay=body.stay), body.replaces)
+
+        return self._do((Step.ENTITLED, Step.PRICED), do)
+
+    def claim(self, _who: Who, _operation: str, body: HisClaim) -> Told:
+        """Pre-settle what the hospital's own system says was done."""
+
+        def do(counter: Counter) -> None:
+            counter.price(counter.claim_of(msgspec.json.encode(body.claim)), body.replaces)
 
         return self._do((Step.ENTITLED, Step.PRICED), do)
 

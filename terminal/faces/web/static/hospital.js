@@ -20,6 +20,7 @@ const NAMES = { signed_out: ["未签到", "signed out"], ready: ["请患者插�
   priced: ["请患者确认", "the patient decides"], held: ["正在结算", "settling"],
   unknown: ["中心没有应答：结果不明", "no answer: the outcome is not known"], settled: ["已结算", "settled"] };
 const PIN_AT = ["ready", "card"], pin = document.querySelector("#pin input");
+const asked = part("visit");
 let items = JSON.parse(sessionStorage.getItem("bill") || "[]"), step = "";
 
 function draw() {
@@ -35,6 +36,8 @@ async function show() {
   step = at.step;
   if (part("pin").hidden = !PIN_AT.includes(step)) pin.value = "";
   part("at").replaceChildren(say(...(NAMES[step] || [step, step])), at.clerk ? ` · ${at.clerk}` : "");
+  part("entitlement").replaceChildren(...(at.entitlement.length ? [slip(at.entitlement)] : []));
+  asked.hidden = !["entitled", "priced"].includes(step);
   part("patient").replaceChildren(at.patient || say("没有患者", "No patient"));
   part("steps").replaceChildren(...(STEPS[step] || []).map(([key, name, zh, en]) => {
     const made = node("button", [node("kbd", key), " ", say(zh, en)], { type: "button", id: name.replace("_", "-") });
@@ -56,15 +59,27 @@ function added() {
   draw();
 }
 
+function visit() {
+  const { care, stay, admission, replaces } = Object.fromEntries(new FormData(asked)), inside = care === "21";
+  return { care, replaces: replaces.trim(), ...(inside ? { stay: stay.trim() } : {}),
+    ...(inside && /^[1-9]\d?$/.test(admission) ? { admission: Number(admission) } : {}) };
+}
+
+function inpatient() {
+  for (const one of asked.querySelectorAll(".stay")) one.hidden = asked.elements.care.value !== "21";
+}
+
 async function doIt(name, body = {}, secret = {}) {
   if (name === "price" && !items.length) return said({ zh: "请先录入项目", en: "key the items first" }, false);
-  const answer = await inTurn(`hospital_${name}`, name === "price" ? { items } : body, secret);
+  const answer = await inTurn(`hospital_${name}`, name === "price" ? { items, ...visit() } : body, secret);
   if (answer.ok || name === "pin") pinSaid(answer.ok ? null : answer.body);
   if (answer.ok) {
     part("slip").replaceChildren(...(answer.body.lines.length ? [slip(answer.body.lines)] : []));
     if (["ready", "signed_out"].includes(answer.body.step)) {
       items = [];
       draw();
+      asked.reset();
+      inpatient();
     }
   }
   await show();
@@ -96,6 +111,8 @@ part("pin").addEventListener("submit", (event) => {
 for (const name of ["cancel", "receipt"]) {
   part(name).addEventListener("click", () => doIt(name, { operation: part("bills").elements.operation.value.trim() }));
 }
+asked.addEventListener("change", inpatient);
+asked.addEventListener("submit", (event) => event.preventDefault());
 part("bills").addEventListener("submit", (event) => event.preventDefault());
 part("day").addEventListener("click", () => {
   const now = new Date(), two = (number) => String(number).padStart(2, "0");
