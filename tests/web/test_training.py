@@ -187,6 +187,9 @@ def test_a_fee_is_paid_from_the_purse_by_keyboard_and_card_and_told_to_the_libra
     assert [paid for paid, _ in training.library.shelf.borrowers["31400000000012345679"].paid] == ["1.50"]
     [told] = events(training, LoanAsked)
     assert isinstance(told, LoanAsked) and (told.act, told.fee_fen) == ("fee", 150)
+    desk.press("#till-z")
+    desk.says("#slip", "日结 Z")
+    desk.says("#slip", "1 / 1.50")
 
 
 def test_another_readers_card_does_not_pay_the_fee_and_a_fee_can_be_given_up(desk: Browser, training: Training) -> None:

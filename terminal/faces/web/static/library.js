@@ -1,6 +1,6 @@
 import { act, ask, fen, leftBehind, node, said, say, sound, start } from "/static/web.js";
 import { inTurn, keys, shaped, slip, watchCard } from "/static/counter.js";
-import { drawDeal, running, watchTill } from "/static/till.js";
+import { buttons, drawDeal, running, watchTill } from "/static/till.js";
 
 const part = (id) => document.getElementById(id);
 const scan = document.querySelector("#scan input"), results = part("results");
@@ -186,6 +186,7 @@ choose("lend");
 keys({ F2: () => choose("lend"), F3: () => choose("return"), F4: () => choose("renew"), F6: end,
   F7: () => identified("library_contact", {}), F9: () => part("fee").elements.yuan.focus(), F10: purse }, scan);
 part("purse").addEventListener("click", purse);
+buttons(scan);
 const left = await leftBehind();
 if (left && left.state === "done" && left.name.startsWith("library_") && left.answer.outcome) told(left.answer);
 if (visit) await show(visit);

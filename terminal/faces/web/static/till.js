@@ -34,12 +34,8 @@ function drawShift(stand) {
     : say("未开班：F4 开班", "no shift is open: F4 opens one"));
 }
 
-// Begin the page: `onStand` hears each change of the till; `table` are the page's own keys.
-export async function startTill(home, table, onStand) {
-  start();
-  const report = (name) => async () => lines(await inTurn(`till_${name}`, {}));
-  const give = () => inTurn("till_leave", {});
-  keys({ F4: () => inTurn("till_shift", {}), F6: report("copy"), F7: report("x"), F9: report("z"), F10: give, ...table }, home);
+// The till's buttons and its form for a refund, as far as the page has them.
+export function buttons(home) {
   for (const name of ["shift", "x", "z", "copy", "leave"]) {
     part(`till-${name}`)?.addEventListener("click", async () => lines(await inTurn(`till_${name}`, {})));
   }
@@ -52,6 +48,15 @@ export async function startTill(home, table, onStand) {
     if (answer.ok) event.target.reset();
     home.focus();
   });
+}
+
+// Begin the page: `onStand` hears each change of the till; `table` are the page's own keys.
+export async function startTill(home, table, onStand) {
+  start();
+  const report = (name) => async () => lines(await inTurn(`till_${name}`, {}));
+  const give = () => inTurn("till_leave", {});
+  keys({ F4: () => inTurn("till_shift", {}), F6: report("copy"), F7: report("x"), F9: report("z"), F10: give, ...table }, home);
+  buttons(home);
   await leftBehind();
   await watchTill((stand) => {
     drawShift(stand);
