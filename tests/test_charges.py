@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync.backend.charges import _OF_CARDS
 from sync.backend.database import open_database
 from sync.backend.intake import enter_rows
+from sync.backend.postgres.bookkeeper import BY_INDEX
 from sync.events import Done, Grey, Void
 from sync.record import Row, encode
 from tests.rows import AT, done, held, void
@@ -60,3 +63,14 @@ def test_charges_come_to_the_same_in_one_step_and_in_many(
     rows = rows_of(told)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(rows)))))
     assert entered(rows, cuts) == entered(rows, [])
+
+
+def test_what_is_unsettled_of_a_card_is_found_without_reading_its_years(city_line: str) -> None:
+    query = _OF_CARDS.format("(cast('1' as text), cast(2 as bigint))")
+    embedded = open_database(Path(":memory:")).execute(f"explain query plan {query}").fetchall()
+    with psycopg.connect(city_line) as link:
+        for setting in BY_INDEX:
+            link.execute(setting.encode())
+        plan = link.execute(f"explain {query}".encode()).fetchall()
+    for told in (str(embedded), str(plan)):
+        assert "charge_unsettled" in told and "charge_card_counter" in told, told

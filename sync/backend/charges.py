@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
+from sync.backend.database import UNSETTLED
 from sync.backend.store import Database, Record
 from sync.events import Adjusted, Done, Grey, Held, Void
 from sync.limits import COUNTER_MAX
@@ -22,10 +23,9 @@ _AT_ONCE = 300
 
 _OF_KEYS = """with wanted (terminal, epoch, seq) as (values {})
     select {} from wanted join {} as found using (terminal, epoch, seq)"""
-_OF_CARDS = """with wanted (card, low) as (values {}),
-    known as (select card, low, (select min(counter) from charge where charge.card = wanted.card
-        and (state = 'grey' or ground != '' or paid_fen != case when state = 'done' then amount_fen else 0 end)
-        ) as unsettled from wanted),
+_OF_CARDS = f"""with wanted (card, low) as (values {{}}),
+    known as (select card, low,
+        (select min(counter) from charge where charge.card = wanted.card and {UNSETTLED}) as unsettled from wanted),
     due as (select card, case when unsettled < low then unsettled else low end as low from known)
     select found.* from due join charge as found on found.card = due.card and found.counter >= coalesce(
         (select max(counter) from charge where charge.card = due.card and proven = 1 and counter < due.low), due.low)"""

@@ -224,6 +224,11 @@ INDEXES: list[tuple[str, list[str]]] = [
     ("correction", ["terminal", "number"]),
 ]
 
+UNSETTLED = """(state = 'grey' or ground != ''
+    or paid_fen != case when state = 'done' then amount_fen else 0 end)"""
+"""Charges of which more may be learned: the others of a card, years of them, need not be looked at for that."""
+UNSETTLED_INDEX = f"create index if not exists charge_unsettled on charge (card, counter) where {UNSETTLED}"
+
 
 def _know_merchants(database: Database) -> None:
     """Charges of an earlier version: their merchants and serials from their rows, so that a closing finds them."""
@@ -253,4 +258,5 @@ def open_database(path: Path) -> Database:
             _know_merchants(database)
     for name, indexed in INDEXES:
         database.table(name).create_index(indexed, if_not_exists=True)
+    connection.execute(UNSETTLED_INDEX)
     return database

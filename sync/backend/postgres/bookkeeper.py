@@ -39,7 +39,7 @@ _DUE = f"""select row.terminal, row.epoch, row.seq, row.kind, row.raw from (
         and row.seq > due.entered and row.seq <= due.ack order by row.seq limit {ROWS}
     ) as row order by row.terminal, row.epoch, row.seq"""
 
-_BY_INDEX = [f"set local enable_{way} = off" for way in ("seqscan", "hashjoin", "mergejoin")]
+BY_INDEX = [f"set local enable_{way} = off" for way in ("seqscan", "hashjoin", "mergejoin")]
 """A step asks for few records of tables that grow for years, whatever is known of their size just now."""
 
 
@@ -60,7 +60,7 @@ class Bookkeeper:
         with self._city.transaction() as database:
             assert isinstance(database, PostgresDatabase)
             due = list(database.query(_DUE, (self._stuck,)))
-            for setting in _BY_INDEX:
+            for setting in BY_INDEX:
                 database.execute(setting)
             if due and self._fault(database, due, now):  # one of the streams is at fault, the others go on
                 for _, found in groupby(due, _stream):

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from sync.backend.database import INDEXES, TABLES
+from sync.backend.database import INDEXES, TABLES, UNSETTLED_INDEX
 
 PARTITIONS = 8
 _TYPES = {str: "text", int: "bigint", bytes: "bytea"}
@@ -54,6 +54,7 @@ def _indexes() -> Iterator[str]:
     for name, columns in INDEXES:
         index = "_".join((name, *columns))
         yield f"create index if not exists {_quoted(index)} on {_quoted(name)} ({_list(columns)})"
+    yield UNSETTLED_INDEX
 
 
 def _rows(partitions: int) -> list[str]:
