@@ -64,7 +64,7 @@ def deliveries(files: Mapping[str, Sequence[XfLine]], refusals: Sequence[Refusal
         lines=len(lines_of),
         fen=sum(line.amount for line in lines_of),
         refused=len(refusals),
-        refused_fen=sum(line.amount for line in refusals),
+        refused_fen=sum(refusal.line.amount for refusal in refusals),
         waiting=len(waiting),
         waiting_fen=sum(charge.paid_fen for charge in waiting),
         faults=tuple(faults),
@@ -104,11 +104,17 @@ def _differences(line: XfLine, key: Key, debits: _Debits, book: BackendBook) -> 
 
 
 def _strangers(files: Mapping[str, Sequence[XfLine]], refusals: Sequence[Refusal]) -> list[Fault]:
-    known = {
-        (name, line.serial, line.terminal, line.card, line.amount) for name, lines in files.items() for line in lines
-    }
+    known = {(name, *_named(line)) for name, lines in files.items() for line in lines}
     return [
-        Fault(f"SS {line.file} #{line.terminal}/{line.serial}", "拒付的不是已交的记录", "refuses no line of the files")
-        for line in refusals
-        if (line.file, line.serial, line.terminal, line.card, line.amount) not in known
+        Fault(
+            f"SS {refusal.file} #{refusal.line.terminal}/{refusal.line.serial}",
+            "拒付的不是已交的记录",
+            "refuses no line of the files",
+        )
+        for refusal in refusals
+        if (refusal.file, *_named(refusal.line)) not in known
     ]
+
+
+def _named(line: XfLine) -> tuple[int, str, str, int]:
+    return line.serial, line.terminal, line.card, line.amount

@@ -271,7 +271,7 @@ def sighting_of(peripherals: Peripherals) -> Callable[[], Sighting]:
     if peripherals.announcer:
         from terminal.drivers.announcer import Announcer
 
-        announced = Announcer(peripherals.announcer, peripherals.announcer_baud).told
+        announced = Announcer(peripherals.announcer, peripherals.announcer_baud).last
     if peripherals.gps:
         from terminal.drivers.gps import Gps
 

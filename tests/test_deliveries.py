@@ -11,7 +11,7 @@ from sync.backend.days import close
 from sync.backend.issuer import make, text_of
 from sync.backend.service import Backend
 from sync.deliveries import Delivered, deliveries
-from sync.issuer_files import Refusal, XfLine, build_ss, build_xf, parse_xf
+from sync.issuer_files import XfLine, build_ss, build_xf, parse_xf
 from sync.reconcile import BackendBook
 from terminal.books import backend_book, issuers_files
 from tests.rows import grey
@@ -85,9 +85,9 @@ def test_a_debit_in_two_files_is_found(book: tuple[BackendBook, Files]) -> None:
 def test_a_refusal_of_what_was_not_delivered_is_found(
     book: tuple[BackendBook, Files], nth: int, member: str
 ) -> None:
-    other: Refusal = refusal(book[1][FILE][nth], "01")
+    line = book[1][FILE][nth]
     changes: dict[str, Any] = {member: "XF9" if member == "file" else 7_777}
-    changed = other._replace(**changes)
+    other, changed = refusal(line, "01"), refusal(line, "01", **changes)
     assert len(compared(book, refusals=[changed]).faults) == 1
     assert compared(book, refusals=[other]).faults == ()
 

@@ -11,6 +11,7 @@ from sync.issuer_files import (
     Refusal,
     Settled,
     Sums,
+    XfLine,
     build_black_list,
     build_lock_report,
     build_ns,
@@ -23,37 +24,13 @@ from sync.issuer_files import (
     parse_ss,
     ss_name,
 )
-from tests.test_issuer_files import digits, hexes
+from tests.test_issuer_files import LINES, digits
 
 ENDS = st.sampled_from(["\r\n", "\n\r", "\n"])
 NAMES = st.from_regex(r"XF[0-9]{28}|XF[0-9]{10}", fullmatch=True)
-REFUSALS = st.builds(
-    Refusal,
-    file=NAMES,
-    serial=st.integers(0, 99_999_999),
-    settled=digits(8),
-    reason=digits(2),
-    merchant=digits(15),
-    terminal=digits(8),
-    card=digits(20),
-    main_type=digits(2),
-    sub_type=digits(2),
-    card_valid=digits(8),
-    app_start=digits(8),
-    app_valid=digits(8),
-    sequence=st.integers(0, 999_999),
-    psam_counter=st.integers(0, 2**32 - 1),
-    balance=st.integers(0, 99_999_999),
-    amount=st.integers(0, 99_999_999),
-    when=digits(14),
-    type=st.sampled_from(["06", "09"]),
-    psam=hexes(12),
-    tac=hexes(8),
-    grey=st.integers(0, 1),
-    month=digits(2),
-    month_flag=digits(1),
-    reserved=st.just("000000"),
-)
+MONTHS = st.builds("{}{}000000".format, digits(2), digits(1))
+REFUSED = st.builds(lambda line, month: line._replace(month=month), LINES, MONTHS)
+REFUSALS = st.builds(Refusal, file=NAMES, settled=digits(8), reason=digits(2), line=REFUSED)
 COUNTS, FEN = st.integers(0, 99_999_999), st.integers(0, 9_999_999_999)
 SUMS = st.builds(Sums, digits(15), digits(8), COUNTS, FEN, COUNTS, FEN, COUNTS, FEN, COUNTS, FEN)
 SETTLED = st.builds(Settled, NAMES, digits(8))
@@ -92,11 +69,11 @@ def test_lists_of_cards_come_back_however_their_lines_end(cards: list[str], day:
 
 
 def test_lines_are_written_out_as_they_should_be() -> None:
-    refusal = Refusal(
-        "XF2024050631400000000000100001", 4711, "20240507", "01", "314000000000001", "00330401",
-        "31400000000012345678", "01", "00", "20301231", "20100101", "20301231", 17, 4711, 5000, 100,
-        "20240506070809", "06", "012300033D11", "01AB23CD", 0, "00", "0", "000000",
+    line = XfLine(
+        4711, "314000000000001", "00330401", "31400000000012345678", "01", "00", "20301231", "20100101", "20301231",
+        17, 4711, 5000, 100, "20240506070809", "06", "012300033D11", "01AB23CD", False, "000000000",
     )  # fmt: skip
+    refusal = Refusal("XF2024050631400000000000100001", "20240507", "01", line)
     assert build_ss([refusal]).splitlines()[1] == (
         "XF2024050631400000000000100001" "00004711" "20240507" "01" "314000000000001" "00330401"
         "31400000000012345678" "01" "00" "20301231" "20100101" "20301231" "000017" "0000004711" "00005000" "00000100"

@@ -58,12 +58,8 @@ def lines_of(backend: Service) -> list[XfLine]:
         return parse_xf(text_of(database, FILE))
 
 
-def refusal(line: XfLine, reason: str, day: str = NEXT, **changes: Any) -> Refusal:
-    serial, merchant, terminal, card, *rest = line[:-2]
-    made = Refusal._make(
-        (FILE, serial, day, reason, merchant, terminal, card, *rest, int(line.grey), "00", "0", "000000")
-    )
-    return made._replace(**changes)
+def refusal(line: XfLine, reason: str, day: str = NEXT, file: str = FILE, **changes: Any) -> Refusal:
+    return Refusal(file, day, reason, line._replace(month="000000000", **changes))
 
 
 def taken(backend: Service, name: str, text: str) -> Took:

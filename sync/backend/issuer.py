@@ -147,34 +147,34 @@ def _keep(
 
 
 def _take_refusals(database: Database, name: str, text: str, now: str) -> tuple[int, int, int]:
-    lines = parse_ss(text)
+    refusals = parse_ss(text)
     unknown = 0
-    for number, line in enumerate(lines, 1):
+    for number, (file, settled, reason, line) in enumerate(refusals, 1):
         where = "file = ? and serial = ? and terminal = ? and card = ? and amount_fen = ?"
-        ours = (line.file, line.serial, line.terminal, line.card, line.amount)
+        ours = (file, line.serial, line.terminal, line.card, line.amount)
         found = next(database.table("delivered").rows_where(where, ours), None)
         unknown += found is None
         if found is None:
             raise_alarm(database, (line.terminal, 0, line.serial), "refusal_unknown", now, f"{name} line {number}")
-        elif line.settled >= found["reason_day"]:
+        elif settled >= found["reason_day"]:
             key = (found["terminal"], found["epoch"], found["seq"])
-            database.table("delivered").update(key, {"reason": line.reason, "reason_day": line.settled})
+            database.table("delivered").update(key, {"reason": reason, "reason_day": settled})
         database.table("refusal").insert(
             {
                 "name": name,
                 "number": number,
-                "file": line.file,
+                "file": file,
                 "serial": line.serial,
                 "terminal": line.terminal,
                 "card": line.card,
                 "merchant": line.merchant,
                 "amount_fen": line.amount,
-                "reason": line.reason,
-                "day": line.settled,
+                "reason": reason,
+                "day": settled,
                 "known": int(found is not None),
             }
         )
-    return len(lines), sum(line.amount for line in lines), unknown
+    return len(refusals), sum(refusal.line.amount for refusal in refusals), unknown
 
 
 def _take_settled(database: Database, _name: str, text: str, _now: str) -> tuple[int, int, int]:

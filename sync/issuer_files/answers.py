@@ -8,40 +8,22 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sync.issuer_files.fixed import BadFile, Field, build_file, build_line, parse_file, parse_line
-from sync.issuer_files.xf import CONSUMPTION, MONTHLY
+from sync.issuer_files.fixed import BadFile, Field, build_file, build_line, parse_file, parse_line, width_of
+from sync.issuer_files.xf import MONTHLY, XF_FIELDS, XfLine, line_of
 
 FILE_NAME = "[0-9A-Za-z_. ]"
 
 
 class Refusal(NamedTuple):
-    """One line of SS: a line of an XF file that the issuer does not pay, or not yet. `reason` two digits; the rest
-    repeats that line; `month` the pass type, its flag and six reserved characters."""
+    """One line of SS: a `line` of the XF `file` that the issuer does not pay, or not yet.
+
+    The line's `month` has its nine characters here. `settled` is the day, `reason` two digits.
+    """
 
     file: str
-    serial: int
     settled: str
     reason: str
-    merchant: str
-    terminal: str
-    card: str
-    main_type: str
-    sub_type: str
-    card_valid: str
-    app_start: str
-    app_valid: str
-    sequence: int
-    psam_counter: int
-    balance: int
-    amount: int
-    when: str
-    type: str
-    psam: str
-    tac: str
-    grey: int
-    month: str
-    month_flag: str
-    reserved: str
+    line: XfLine
 
 
 class Sums(NamedTuple):
@@ -80,17 +62,8 @@ REASONS = {
 }
 """docs/cards.md, "Refusal reasons"; 90, 92, 93 and 94 were seen and are not explained anywhere."""
 
-SS_FIELDS = (
-    Field("file", 30, FILE_NAME),
-    Field("serial", 8, is_number=True),
-    Field("settled", 8),
-    Field("reason", 2),
-    Field("merchant", 15),
-    Field("terminal", 8),
-    Field("card", 20),
-    *CONSUMPTION,
-    *MONTHLY,
-)
+_SERIAL, *_REST = XF_FIELDS
+SS_FIELDS = (Field("file", 30, FILE_NAME), _SERIAL, Field("settled", 8), Field("reason", 2), *_REST, *MONTHLY)
 SS_WIDTH = 198
 QS_FIELDS = (
     Field("merchant", 15),
@@ -117,17 +90,21 @@ def ss_name(day: str, merchant: str, batch: int) -> str:
 
 def build_ss(lines: Sequence[Refusal]) -> str:
     """The refusal file. Raises BadFile."""
-    return build_file("SS01", SS_WIDTH, [build_line(SS_FIELDS, _padded(line)) for line in lines])
+    return build_file("SS01", SS_WIDTH, [_ss_line(*line) for line in lines])
+
+
+def _ss_line(file: str, settled: str, reason: str, line: XfLine) -> str:
+    values: list[str | int] = [_padded(file), line.serial, settled, reason, *line[1:-1]]
+    return build_line(SS_FIELDS, values + parse_line(MONTHLY, line.month))
 
 
 def parse_ss(text: str) -> list[Refusal]:
     """Parse a refusal file. Raises BadFile with every fault and its line."""
 
     def line(detail: str) -> Refusal:
-        found = Refusal._make(parse_line(SS_FIELDS, detail))
-        if found.type not in ("06", "09") or found.grey not in (0, 1):
-            raise BadFile([f"type {found.type!r} or grey flag {found.grey!r} unknown"])
-        return found._replace(file=found.file.rstrip(" "))
+        file, serial, settled, reason, *rest = parse_line(SS_FIELDS, detail)
+        refused = line_of([serial, *rest[: -len(MONTHLY)]], detail[-width_of(MONTHLY) :])
+        return Refusal(str(file).rstrip(" "), str(settled), str(reason), refused)
 
     return parse_file(f"SS01([0-9]{{8}}){SS_WIDTH:08d}F{{24}}", text, line)
 
@@ -148,7 +125,7 @@ def parse_qs(text: str) -> list[Sums]:
 
 def build_ns(lines: Sequence[Settled]) -> str:
     """The list of settled files. Raises BadFile."""
-    return build_file("NS01", NS_WIDTH, [build_line(NS_FIELDS, (*_padded(line), "F" * 8)) for line in lines])
+    return build_file("NS01", NS_WIDTH, [build_line(NS_FIELDS, (_padded(file), day, "F" * 8)) for file, day in lines])
 
 
 def parse_ns(text: str) -> list[Settled]:
@@ -161,6 +138,6 @@ def parse_ns(text: str) -> list[Settled]:
     return parse_file(f"NS01([0-9]{{8}}){NS_WIDTH:08d}F{{24}}", text, line)
 
 
-def _padded(line: Refusal | Settled) -> tuple[str | int, ...]:
+def _padded(file: str) -> str:
     """The file's name filled up with blanks: names of our own have all thirty characters."""
-    return (line.file.ljust(30), *line[1:])
+    return file.ljust(30)

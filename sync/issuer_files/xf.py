@@ -54,7 +54,11 @@ class XfLine(NamedTuple):
     month: str = ""
 
 
-CONSUMPTION = (
+XF_FIELDS = (
+    Field("serial", 8, is_number=True),
+    Field("merchant", 15),
+    Field("terminal", 8),
+    Field("card", 20),
     Field("main_type", 2),
     Field("sub_type", 2),
     Field("card_valid", 8),
@@ -70,15 +74,7 @@ CONSUMPTION = (
     Field("tac", 8, "[0-9A-F]"),
     Field("grey", 2, "[01]", is_number=True),
 )
-"""Fields 5 to 18, which a refusal repeats. The PSAM number is six bytes in hex; real ones hold letters."""
-XF_FIELDS = (
-    Field("serial", 8, is_number=True),
-    Field("merchant", 15),
-    Field("terminal", 8),
-    Field("card", 20),
-    *CONSUMPTION,
-)
-"""The detail line's table, read in both directions."""
+"""The detail line's table, read in both directions. The PSAM number is six bytes in hex; real ones hold letters."""
 
 
 def build_xf_line(line: XfLine) -> str:
@@ -109,6 +105,11 @@ def parse_xf_line(text: str) -> XfLine:
     values = parse_line(XF_FIELDS, text[:XF_WIDTH] if month else text)
     if month:
         parse_line(MONTHLY, month)
+    return line_of(values, month)
+
+
+def line_of(values: Sequence[str | int], month: str) -> XfLine:
+    """The consumption of the values of XF_FIELDS, as one line holds them. Raises BadFile."""
     kind, grey = values[14], values[17]
     if kind not in ("06", "09") or grey not in (0, 1):
         raise BadFile([f"type {kind!r} or grey flag {grey!r} unknown"])

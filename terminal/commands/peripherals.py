@@ -122,9 +122,9 @@ def peripheral_announcer(configuration: str, seconds: float, as_json: bool) -> N
     settings = _configured(configuration, "announcer").peripherals
     announcer = Announcer(settings.announcer, settings.announcer_baud)
     deadline = time.monotonic() + seconds
-    while announcer.told()[0] is None and time.monotonic() < deadline:
+    while announcer.last()[0] is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    number, was_open = announcer.told()[0], announcer.is_open
+    number, was_open = announcer.last()[0], announcer.is_open
     announcer.close()
     if not was_open and number is None:
         _nothing("报站器未连接", "the announcer is not there")

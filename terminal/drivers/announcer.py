@@ -6,38 +6,16 @@ Announcers differ by maker; this is the plainest that they, and any USB keypad o
 import time
 from collections.abc import Callable
 
-from terminal.drivers.inlet import Inlet
+from terminal.drivers.inlet import LastWord
 from terminal.drivers.limits import KEYPAD_SILENCE_S, STOP_NUMBER_DIGITS
 
 
-class Announcer:
-    """The announcer at a serial port; `told` is asked when a tap needs it."""
+class Announcer(LastWord[int]):
+    """The announcer at a serial port; its last word is the stop's number."""
 
     def __init__(self, port: str, baudrate: int = 9600, mono: Callable[[], float] = time.monotonic) -> None:
-        self._mono = mono
-        self._told: tuple[float, int] | None = None
-        self._inlet = Inlet(
-            port, baudrate, self._heard, 2 * STOP_NUMBER_DIGITS, KEYPAD_SILENCE_S, "报站器", "stop announcer"
-        )
-
-    def told(self) -> tuple[int | None, float]:
-        """The number that was told last, and how many seconds ago; None before the first."""
-        told = self._told
-        return (None, 0.0) if told is None else (told[1], self._mono() - told[0])
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the announcer is plugged in."""
-        return self._inlet.is_open
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._inlet.close()
-
-    def _heard(self, raw: bytes) -> None:
-        number = read_number(raw)
-        if number is not None:
-            self._told = (self._mono(), number)
+        most = 2 * STOP_NUMBER_DIGITS
+        super().__init__(port, baudrate, read_number, most, KEYPAD_SILENCE_S, "报站器", "stop announcer", mono)
 
 
 def read_number(raw: bytes) -> int | None:

@@ -4,12 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from terminal.drivers.limits import INLET_READ_S, LINE_OPEN_S
 from terminal.drivers.outlet import TROUBLE, hang_up, open_line
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Inlet:
@@ -83,3 +85,41 @@ class Inlet:
                 if one and len(one) <= self._most:
                     self._heard(one)
             rest = rest[-self._most - 1 :]  # an endless line stays too long to be one
+
+
+class LastWord(Generic[T]):
+    """A device whose last word counts, and how old it is: asked when a tap needs it. `read` gives None for no word."""
+
+    def __init__(
+        self,
+        port: str,
+        baudrate: int,
+        read: Callable[[bytes], T | None],
+        most: int,
+        silence_s: float,
+        zh: str,
+        en: str,
+        mono: Callable[[], float],
+    ) -> None:
+        self._read, self._mono = read, mono
+        self._word: tuple[float, T] | None = None
+        self._inlet = Inlet(port, baudrate, self._heard, most, silence_s, zh, en)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the device is plugged in."""
+        return self._inlet.is_open
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._inlet.close()
+
+    def last(self) -> tuple[T | None, float]:
+        """The last word, and how many seconds ago it came; None before the first."""
+        word = self._word
+        return (None, 0.0) if word is None else (word[1], self._mono() - word[0])
+
+    def _heard(self, raw: bytes) -> None:
+        word = self._read(raw)
+        if word is not None:
+            self._word = (self._mono(), word)

@@ -42,7 +42,7 @@ class Story:
 
     def close(self) -> None:
         """Throw the machine away."""
-        self.terminal.unplug()
+        self.terminal.close()
         self.box.close()
 
     def do(self, *words: str, status: int = 0) -> str:
@@ -68,6 +68,7 @@ class Story:
         """A technician makes the machine a terminal."""
         self.scene("安装", "installing")
         self.box.boot()
+        self.terminal.plug_in_board()
         (found,) = self.stick.glob("*.whl")
         quiet = ("--quiet", "--no-deps", "--force-reinstall", "--no-index", "--root-user-action=ignore")
         self.do(f"{PROGRAM}/bin/python", "-m", "pip", "install", *quiet, f"{STICK}/{found.name}")
@@ -89,6 +90,8 @@ class Story:
         self.do(*AS_SMK, "smk", "selftest", CONFIGURATION)
         rider = self.terminal.card(1, yuan=100)
         self.terminal.tap(rider)
+        assert eventually(lambda: b"L GREEN" in self.terminal.board_heard(), SOON), self.terminal.log()
+        self.seen("串口灯板收到提示", "the board on a serial line is told")
         assert self.terminal.paid_fen(rider) == 100
         assert self.terminal.show("WatchdogUSec") == "30s"
         log = self.terminal.log()

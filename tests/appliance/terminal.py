@@ -1,7 +1,10 @@
 """The terminal in the container, as a technician and its riders meet it, and the simulated chips beside it."""
 
 import contextlib
+import fcntl
+import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +18,8 @@ from tests.signing.wheels import sources
 
 CONFIGURATION = "/etc/smk/terminal.toml"
 UDP_PORT = 54_321
+BOARD = "/dev/ttyUSB1"
+UNLOCK, NUMBER = 0x40045431, 0x80045430  # TIOCSPTLCK and TIOCGPTN, asm-generic/ioctls.h; no module of Python's has them
 SOON = 40.0
 """Seconds for what takes one or two: the machine may be busy."""
 SLOW_PSAM_MS = 4_000.0
@@ -29,6 +34,7 @@ class Terminal:
         self.box = box
         self._chips: subprocess.Popen[bytes] | None = None
         self._remote: Remote | None = None
+        self._board, self._heard = -1, b""
 
     # the chips
 
@@ -51,6 +57,29 @@ class Terminal:
         said = self._chips.stdout.readline()
         assert said == f"ready {UDP_PORT}\n".encode(), said
         self._remote = Remote(control)
+
+    def plug_in_board(self) -> None:
+        """A board with lights on a serial line: the far end of a terminal of the machine's own."""
+        devices = self.box.root / "dev"
+        self._board = os.open(devices / "pts" / "ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        fcntl.ioctl(self._board, UNLOCK, struct.pack("i", 0))
+        (number,) = struct.unpack("i", fcntl.ioctl(self._board, NUMBER, bytes(4)))
+        line = devices / "pts" / str(number)
+        os.chown(line, 0, int(self.box.ask("getent", "group", "dialout").split(":")[2]))
+        line.chmod(0o660)
+        Path(devices, Path(BOARD).name).symlink_to(f"pts/{number}")
+
+    def board_heard(self) -> bytes:
+        """All that it was sent."""
+        with contextlib.suppress(BlockingIOError):
+            self._heard += os.read(self._board, 4_096)
+        return self._heard
+
+    def close(self) -> None:
+        """Let go of all of it."""
+        self.unplug()
+        if self._board >= 0:
+            os.close(self._board)
 
     def unplug(self) -> None:
         """Take them away; their memory stays."""
@@ -124,4 +153,5 @@ def wheel(folder: Path) -> Path:
 def configuration(stick: Path, sample: str) -> None:
     """The technician's configuration on the stick: the sample, for simulated chips."""
     text = sample.replace('path = "usb"', f'path = "udp:127.0.0.1:{UDP_PORT}"').replace('"SAM"', '"00 01"')
+    text = text.replace('board = ""', f'board = "{BOARD}"')
     (stick / "terminal.toml").write_text(text, "utf-8")

@@ -47,9 +47,7 @@ def again(parse: Callable[[str], Any], build: Callable[[Any], str]) -> Callable[
 
 def refusal() -> Refusal:
     """One refused line."""
-    serial, merchant, terminal, card, *rest = LINE[:-2]
-    begin = ("XF20240506" + "0" * 20, serial, "20240507", "01", merchant, terminal, card)
-    return Refusal._make((*begin, *rest, 0, "00", "0", "000000"))
+    return Refusal("XF20240506" + "0" * 20, "20240507", "01", LINE._replace(month="000000000"))
 
 
 FILES: tuple[tuple[str, Callable[[str], Any], Callable[[Any], str], Callable[[], str]], ...] = (
