@@ -13,7 +13,7 @@ from terminal.demo.hospital.stage import Stage
 from terminal.hospital.build import Built
 from terminal.hospital.counter import Counter, Standing
 from terminal.hospital.lookup import case_of
-from terminal.hospital.receipt import explanation, receipt, sources
+from terminal.hospital.receipt import entitlement_lines, explanation, receipt, sources
 from terminal.hospital.step import Step
 
 CLERK = "0017"
@@ -54,8 +54,7 @@ def served(
     stage.withdraw()
     yield Told(f"  {GUESTS[name].who}: {patient.shown}，核对 checked by {by}")
     entitled = counter.look_up()
-    source = "中心 the centre" if entitled.fresh else "本机名单 the device's own list"
-    yield Told(f"  待遇 entitlement: {source}；账户 accounts {_accounts(entitled.insured.entitlement.accounts)}")
+    yield from (Told(f"  {text}") for text in entitlement_lines(entitled))
     case = counter.price(claim(lines, care, counter), replaces)
     yield from (Told(f"    {text}") for text in explanation(case))
     standing = confirmed(counter)
@@ -79,11 +78,6 @@ def printed(counter: Counter, standing: Standing, shown: str) -> Iterator[Told]:
     lines = receipt(standing.held, standing.case, shown, counter.parts.policy, standing.by)
     yield from (Told(f"  │ {text}") for text in lines)
     counter.done()
-
-
-def _accounts(accounts: object) -> str:
-    assert hasattr(accounts, "items")
-    return "、".join(f"{name} {yuan(fen)}" for name, fen in accounts.items()) or "无 none"
 
 
 def money(sums: Sums) -> str:
