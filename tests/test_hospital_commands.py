@@ -1,5 +1,7 @@
 """What an operator types at a hospital counter: keys, lists, the statement of a day."""
 
+import gc
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,7 +87,7 @@ def town(tmp_path: Path) -> Iterator[City]:
         yield made
 
 
-def test_the_statement_sends_books_corrections_and_compares(town: City, tmp_path: Path) -> None:
+def test_the_statement_sends_books_corrections_compares_and_leaves_no_line_open(town: City, tmp_path: Path) -> None:
     town.insure(ZHANG, insured())
     first, second = town.desk(), town.desk()
     for desk in (first, second):
@@ -96,10 +98,14 @@ def test_the_statement_sends_books_corrections_and_compares(town: City, tmp_path
     file = configured(tmp_path, town.address)
     (tmp_path / "00000001" / "identity.json").write_text('{"terminal": "00000001", "epoch": 1, "first_serial": 1}')
     (tmp_path / "00000001").rename(tmp_path / "data-00000001")
-    told = smk("hospital", "statement", file, "--day", "20261124")
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always", ResourceWarning)
+        told = smk("hospital", "statement", file, "--day", "20261124")
+        gc.collect()
     town.desks.remove(first)
     assert told.exit_code == 0, told.output
     assert "corrections booked: 1" in told.output and "stmt_rslt 0" in told.output
+    assert [str(one.message) for one in left if "socket" in str(one.message)] == []
 
 
 def test_a_statement_without_a_centre_says_so(tmp_path: Path) -> None:

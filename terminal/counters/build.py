@@ -36,10 +36,12 @@ STOP_SECONDS = 5.0
 
 
 class Built(NamedTuple):
-    """A counter at work; `face` serves its pages, `scanner` None where none is on a serial line."""
+    """A counter at work; `face` serves its pages, `lines` are to the backend, `scanner` None where none is on a serial
+    line."""
 
     face: WebFace
     house: House
+    lines: tuple[Link, ...] = ()
     scanner: Scanner | None = None
 
     @property
@@ -62,6 +64,8 @@ class Built(NamedTuple):
             place.hospital.parts.store.close()
         if worker is not None:
             worker.stop(STOP_SECONDS)
+        for line in self.lines:
+            line.close()
         self.house.journal.close()
 
 
@@ -98,14 +102,16 @@ def build(configuration: Configuration, openers: Openers, tray: Tray | None = No
     journal, clock = box.open_journal(Path(configuration.terminal.data), whose)
     try:
         worker, behind, centre = None, Behind(bank(journal, clock)) if bank is not None else Behind(), None
+        lines: tuple[Link, ...] = ()
         if backend:
             credential, standing = identity.credentials(configuration), identity.Standing(journal.path.parent)
             worker = _worker(configuration, journal, clock, credential, standing)
-            issuer = Backend(Link(backend, credential=credential), whose.terminal, whose.epoch)
+            lines = Link(backend, credential=credential), Link(backend, credential=credential)  # one for each thread
+            issuer = Backend(lines[0], whose.terminal, whose.epoch)
             behind = Behind(issuer, worker.wake, standing.words)
             if configuration.hospital.reader:
                 vault = hospital.read_vault(configuration)
-                centre = Centre(Link(backend, credential=credential), vault, whose.terminal)
+                centre = Centre(lines[1], vault, whose.terminal)
         place = _place(configuration, journal, clock, openers, tray, behind)
         if configuration.hospital.reader:
             medical = hospital.Behind(centre, behind.wake, behind.closed)
@@ -121,7 +127,7 @@ def build(configuration: Configuration, openers: Openers, tray: Tray | None = No
         worker.start()
     place.visits.start()
     face.open(lambda: house)
-    return Built(face, house, _scanner(configuration.peripherals, place.visits))
+    return Built(face, house, lines, _scanner(configuration.peripherals, place.visits))
 
 
 def _identity(configuration: Configuration, tray: Tray | None) -> Identity:

@@ -35,12 +35,13 @@ DRAIN_SECONDS, DRAIN_STEP_SECONDS = 10.0, 0.05
 
 
 class Built(NamedTuple):
-    """A counter with what runs beside it. `worker` None: no backend is configured."""
+    """A counter with what runs beside it. `worker`, `line` None: no backend is configured."""
 
     counter: Counter
     journal: Journal
     store: Entitlements
     worker: Worker | None
+    line: Link | None
 
     def drain(self) -> bool:
         """Wait until the centre has every row, for a while; false when it has not."""
@@ -52,9 +53,11 @@ class Built(NamedTuple):
         return not self.journal.unsent().rows
 
     def close(self) -> None:
-        """Stop sending, give the files back."""
+        """Stop asking and sending, give the files back."""
         if self.worker is not None:
             self.worker.stop(STOP_SECONDS)
+        if self.line is not None:
+            self.line.close()
         self.store.close()
         self.journal.close()
 
@@ -66,7 +69,7 @@ def build(configuration: Configuration) -> Built:
     credential = identity.credentials(configuration)
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = box.open_journal(data, whose)
-    worker, centre, standing = None, None, identity.Standing(data)
+    worker, centre, line, standing = None, None, None, identity.Standing(data)
     if address := configuration.sync.backend:
         worker = Worker(
             journal,
@@ -77,12 +80,13 @@ def build(configuration: Configuration) -> Built:
             renew=lambda link: identity.renewed(credential, link),
             condition=lambda: of_journal(configuration, journal, clock, "hospital", box.software()),
         )
-        centre = Centre(Link(address, credential=credential), vault, whose.terminal)
+        line = Link(address, credential=credential)
+        centre = Centre(line, vault, whose.terminal)
         worker.start()
     wake = worker.wake if worker else lambda: None
     slot = partial(box.open_patient_slot, hospital)
     counter = over(configuration, journal, clock, slot, Behind(centre, wake, standing.why))
-    return Built(counter, journal, counter.parts.store, worker)
+    return Built(counter, journal, counter.parts.store, worker, line)
 
 
 class Behind(NamedTuple):

@@ -34,12 +34,14 @@ class Behind(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A till with what runs beside it. `worker` None: no backend is configured; `shared`: the journal is another's."""
+    """A till with what runs beside it. `worker`, `line` None: no backend is configured; `shared`: the journal is
+    another's."""
 
     till: Till
     journal: Journal
     chips: Chips
     worker: Worker | None
+    line: Link | None
     shared: bool = False
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> bool:
@@ -53,9 +55,11 @@ class Built(NamedTuple):
         return not self.journal.unsent().rows
 
     def close(self) -> None:
-        """Stop sending, give readers and journal back."""
+        """Stop asking and sending, give readers and journal back."""
         if self.worker is not None:
             self.worker.stop(STOP_SECONDS)
+        if self.line is not None:
+            self.line.close()
         self.chips.close()
         if not self.shared:
             self.journal.close()
@@ -76,7 +80,7 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
     journal.mark_signalled(journal.last_seq)  # a till's clerk asks for the outcome, nobody has it shown again
 
     alarm, standing = box.alarms(journal, clock), identity.Standing(data)
-    worker = issuer = None
+    worker = issuer = line = None
     if address := configuration.sync.backend:
         link = Link(address, credential=credential)
         renew = partial(identity.renewed, credential)
@@ -84,13 +88,14 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
         worker = Worker(
             journal, link, lambda versions: None, alarm, on_standing=standing.heard, renew=renew, condition=told
         )
-        issuer = Backend(Link(address, credential=credential), whose.terminal, whose.epoch)
+        line = Link(address, credential=credential)
+        issuer = Backend(line, whose.terminal, whose.epoch)
     behind = Behind(issuer, worker.wake if worker else lambda: None, standing.words)
     readers = partial(box.open_reader, configuration), partial(box.open_slot, configuration)
     till = over(configuration, journal, clock, *readers, behind)
     if worker is not None:
         worker.start()
-    return Built(till, journal, till.parts.chips, worker, shared is not None)
+    return Built(till, journal, till.parts.chips, worker, line, shared is not None)
 
 
 def over(
