@@ -32,6 +32,7 @@ world: setup ## terminals, cards, disks, clocks, network and backend simulated w
 	$(PYTHON) -m tests.world --runs 20 --days 2
 	$(PYTHON) -m tests.world --place clinic --runs 20 --days 3
 	$(PYTHON) -m tests.world --place library --runs 20 --days 3
+	$(PYTHON) -m tests.world --place market --runs 20 --days 2
 	$(PYTHON) -m tests.world --mutant all
 	$(PYTHON) -m tests.world --cuts 500
 

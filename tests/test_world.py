@@ -30,6 +30,13 @@ def test_counters_offline_at_once_lose_and_double_no_fen_of_funds_accounts_or_ca
     assert verdict.debits > 10, "the clinic was at work"
 
 
+@pytest.mark.parametrize("seed", [0, 5, 24, 45])
+def test_tills_and_their_customers_lose_and_double_no_fen_of_loads_and_sales(seed: int) -> None:
+    verdict = play(seed, 1, place="market")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+    assert verdict.debits > 15, "the tills were at work"
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_library_counters_offline_at_once_lose_no_loan_and_tell_none_twice(seed: int) -> None:
     verdict = play(seed, 1, place="library")

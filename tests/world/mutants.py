@@ -30,7 +30,7 @@ from sync.worker import Worker
 from terminal.desk import Desk
 from terminal.loop import Device
 from terminal.ports import Clock
-from tests.world import wrong_archives, wrong_counters, wrong_loans
+from tests.world import wrong_archives, wrong_counters, wrong_loans, wrong_tills
 from tests.world.field import Wire
 from tests.world.world import Faults
 
@@ -268,6 +268,7 @@ WRONG_CLOCKS = Faults(often={"clock": 20, "lists": 20})
 LONG = Faults(retained_rows=20, end=0.3, often={"cancel": 30, "restored": 4})
 
 AWAY = Faults(often={"away": 30, "lend": 60, "replay": 20})
+LOADS = Faults(card=0.6, often={"load": 60})
 BAD_LINES = Faults(often={"line": 30, "replay": 60})
 
 _KEPT = (
@@ -309,6 +310,9 @@ _KEPT = (
     Kept(wrong_counters.exposure_unbounded, OFFLINE, "clinic"),
     Kept(wrong_counters.refund_makes_room, UNPAID, "clinic", 2),
     Kept(wrong_counters.archived_bills_forgotten, LONG, "clinic", 4, 5),
+    Kept(wrong_tills.torn_load_is_void, LOADS, "market"),
+    Kept(wrong_tills.torn_load_is_done, LOADS, "market"),
+    Kept(wrong_tills.torn_load_forgotten, LOADS, "market"),
     Kept(wrong_loans.loan_replayed_without_asking, BAD_LINES, "library"),
     Kept(wrong_loans.refusal_forgets_that_it_was_sent_again, BAD_LINES, "library", 3),
     Kept(wrong_loans.loan_done_before_the_answer, BAD_LINES, "library"),

@@ -10,9 +10,11 @@ import msgspec
 from sync.backend.desk import Desk
 from sync.backend.hospital import Hospital
 from sync.backend.keys import KeyFile
+from sync.backend.lender import Lender
 from sync.backend.service import Backend
 from sync.batch import BadBatch, unpack
 from sync.link import HttpAnswer, Link, LinkDown
+from sync.loading import Ask, Dues, RefundsOf
 from sync.session import Answer, Problem
 from tests.world.machine import Machine, Time
 from tests.world.violation import check
@@ -34,6 +36,8 @@ class BackendDied(Exception):
 class Headquarters:
     """The real backend, its last backup, and what it ever acknowledged."""
 
+    lender: Lender | None = None
+
     def __init__(self, folder: Path, keys: KeyFile, time: Time, hospital: Hospital | None = None) -> None:
         self.folder = folder
         self.time = time
@@ -49,6 +53,13 @@ class Headquarters:
         now = lambda: self.time.at().isoformat(timespec="seconds")  # noqa: E731
         self.backend = Backend(self.folder / "live", self, now, None, self.hospital)
         self._desk = Desk(self.backend, now, lambda content, status: content)
+        if self.lender is not None:
+            self.backend.lend(self.lender)
+
+    def lend(self, lender: Lender) -> None:
+        """From now on, after each restart too, it grants loads."""
+        self.lender = lender
+        self.backend.lend(lender)
 
     def dtk(self, scheme: str, issuer_factor: bytes, serial_factor: bytes) -> bytes:
         """The TAC keys; a backend that dies in a transaction dies here."""
@@ -61,6 +72,8 @@ class Headquarters:
         terminal, what = path.split("/")[-2:]
         if terminal == "hospital":
             return self._asked(what, body)
+        if what in ("loads", "refunds"):
+            return self._load_asked(what, body)
         if what == "enrol":
             return HttpAnswer(200, "", msgspec.json.encode(self.backend.enrol(terminal)))
         try:
@@ -82,6 +95,20 @@ class Headquarters:
         except msgspec.DecodeError:
             return HttpAnswer(400, "", b"")
         return HttpAnswer(200, "", msgspec.json.encode(ask(question)))
+
+    def _load_asked(self, what: str, body: bytes) -> HttpAnswer:
+        """See sync/backend/load_desk.py."""
+        assert self.lender is not None
+        try:
+            if what == "refunds":
+                card = msgspec.json.decode(body, type=RefundsOf).card
+                dues = Dues(self.lender.refunds(self.backend.transaction, card))
+                return HttpAnswer(200, "", msgspec.json.encode(dues))
+            question = msgspec.json.decode(body, type=Ask)
+        except msgspec.DecodeError:
+            return HttpAnswer(400, "", b"")
+        now = self.time.at().isoformat(timespec="seconds")
+        return HttpAnswer(200, "", msgspec.json.encode(self.lender.ask(self.backend.transaction, question, now)))
 
     def _note(self, answer: Answer) -> None:
         key = (answer.terminal, answer.epoch)
@@ -150,7 +177,7 @@ class Wireless(Link):
         if what:
             self._world.say(self._name, f"network: {what}")
         if what in ("lost", "delayed"):
-            if what == "delayed":
+            if what == "delayed" and not path.endswith("/loads"):  # its till has hung up: nobody grants it any more
                 self._delayed.append((path, body))
             raise LinkDown("no answer")
         if self._delayed and path.endswith("/batches") and chance.random() < 0.5:

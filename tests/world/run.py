@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tests.world.branch import Branch
 from tests.world.clinic import Clinic
+from tests.world.market import Market
 from tests.world.town import Town
 from tests.world.violation import Violation
 from tests.world.world import Faults, World
@@ -30,6 +31,7 @@ CRASH = "no crash"
 PLACES = {
     "buses": Place(Town, "presentations of a card", "debits"),
     "clinic": Place(Clinic, "visits of a patient", "receipts"),
+    "market": Place(Market, "deals at a till", "loads"),
     "library": Place(Branch, "acts at a desk", "loans"),
 }
 
