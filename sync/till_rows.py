@@ -32,6 +32,12 @@ def since(connection: apsw.Connection) -> int:
     return int(connection.execute(query).get or 0)
 
 
+def before(connection: apsw.Connection) -> int:
+    """The last SHIFT_ON but one, 0 where there is none: from there on stand this shift's rows and the one's before."""
+    query = "SELECT seq FROM row WHERE kind = 'SHIFT_ON' ORDER BY seq DESC LIMIT 1 OFFSET 1"
+    return int(connection.execute(query).get or 0)
+
+
 def rows(connection: apsw.Connection, since: int) -> list[Row]:
     """The counter's rows from row `since` on, in order."""
     kinds = ", ".join(f"'{kind}'" for kind in KINDS)

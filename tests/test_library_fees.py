@@ -69,6 +69,21 @@ def test_the_power_may_go_between_the_debit_and_the_library(till: Counter) -> No
     assert len([event for event in till.events() if isinstance(event, Held)]) == 1
 
 
+def test_a_fee_is_told_also_when_the_shift_was_closed_and_the_power_went_before_it_was(till: Counter) -> None:
+    mine = card(1)
+    fees.ask(till.till, order(1), FEE_FEN, "XZ01")
+    till.put(mine)
+    till.till.z()
+    till.restart()
+    at = desk(till)
+    assert fees.untold(at, till.till) == []
+    till.till.open_shift("XZ01")
+    [result] = fees.tell(at, fees.untold(at, till.till, fees.earlier(till.till)))
+    assert result.outcome is Outcome.QUEUED and told(till) == [FEE_FEN]
+    till.restart()
+    assert fees.untold(desk(till), till.till, fees.earlier(till.till)) == []
+
+
 @pytest.mark.parametrize("executed", [False, True])
 def test_a_torn_fee_is_told_only_when_the_card_has_paid_it(till: Counter, executed: bool) -> None:
     at, mine = desk(till), card(1)

@@ -244,7 +244,7 @@ def library_pay(configuration: str, yuan: str, order: str | None, seconds: float
             opened = Open(built, outside, loaded)
             deal = fees.ask(built.till, new_order(order), fen, loaded.library.branch)
             deal = carried_out(opened, deal, seconds, as_json)
-            for result in fees.tell(counter, fees.untold(counter, built.till)):
+            for result in fees.tell(counter, fees.untold(counter, built.till, fees.earlier(built.till))):
                 click.echo(result.line(), err=True)
             told(opened, deal, as_json)
         except Refused as refused:

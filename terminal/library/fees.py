@@ -1,15 +1,17 @@
 """A library's fee paid from the purse: the till takes the money, then the library's system is told, once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import apsw
 
+from sync import till_rows
 from sync.events import LoanAsked, Refund
 from sync.recall import decoded
 from terminal.library.counter import Counter
 from terminal.library.results import Result
 from terminal.till.counter import Till
 from terminal.till.deal import Deal, Step
+from terminal.till.ledger import Ledger
 
 BY_PURSE = "02"
 """SIP2's payment type of a card (docs/library.md)."""
@@ -32,10 +34,17 @@ def forget(till: Till) -> None:
         till.give_up()
 
 
-def untold(counter: Counter, till: Till) -> list[Deal]:
+def earlier(till: Till) -> list[Deal]:
+    """The deals of the shift before: a process that ended may have closed it before all of its fees were told."""
+    journal = till.journal
+    return list(Ledger(journal.read(till_rows.rows, journal.read(till_rows.before)), journal.row).deals.values())
+
+
+def untold(counter: Counter, till: Till, before: Iterable[Deal] = ()) -> list[Deal]:
     """Each fee that was paid here and that the library's system has not been told of, also when the power went in
-    between. What was given up in doubt is owed back to the card, and so was not paid."""
-    paid = [deal for deal in till.ledger.deals.values() if deal.what == "fee" and deal.step is Step.DONE]
+    between; of this shift and of the deals `before` it. What was given up in doubt is owed back, so was not paid."""
+    deals = {deal.order: deal for deal in before} | till.ledger.deals
+    paid = [deal for deal in deals.values() if deal.what == "fee" and deal.step is Step.DONE]
     if not paid:
         return []
     told = _told(counter, min(deal.held for deal in paid))

@@ -28,6 +28,7 @@ from terminal.library.replay import replay, settle
 from terminal.library.results import Outcome, Result
 from terminal.ports import ReaderLost
 from terminal.receipt import layout
+from terminal.till.deal import Deal
 
 Item = Annotated[str, msgspec.Meta(min_length=1, max_length=ITEM_CHARS_MAX)]
 FEE_FEN_MAX = 1_000_000
@@ -168,8 +169,10 @@ class _Desk:
         self._done: dict[str, list[Result]] = {}
         self._told_fees = threading.Condition()
         self._till = place.till
+        self._earlier: list[Deal] = []
         if self._till is not None:
             self._till.use(fees.forget)
+            self._earlier = self._till.use(fees.earlier)
             self._till.follow(self._tell_fees)
 
     def reader(self, _who: Who | None, query: Whose) -> Reader:
@@ -255,7 +258,8 @@ class _Desk:
         assert self._till is not None
         try:
             with self._lock:
-                fees.tell(self._counter, self._till.use(lambda till: fees.untold(self._counter, till)))
+                fees.tell(self._counter, self._till.use(lambda till: fees.untold(self._counter, till, self._earlier)))
+                self._earlier = []
         except (BadItem, Unsealable, BadVault) as wrong:
             log.error("a fee that was paid cannot be told to the library system: %s", wrong)
         with self._told_fees:
