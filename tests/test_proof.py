@@ -3,6 +3,11 @@
 The device itself is killed in tests/device/test_kill.py. Each proof would also find what it is there to find.
 """
 
+import os
+import re
+import signal
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,7 @@ from config import durable
 from sync import journal, schema
 from sync.store import Store
 from tests.proof import kills, power, writer
+from tests.serving import wait_until
 
 
 def test_a_journal_whose_process_is_killed_again_and_again_has_all_that_it_told(tmp_path: Path) -> None:
@@ -37,6 +43,21 @@ def test_a_state_file_that_is_written_in_place_is_found_out(tmp_path: Path, monk
     monkeypatch.setattr(writer, "STATE_SHARE", 1.0)
     with pytest.raises(AssertionError, match="state"):
         [*islice(kills.kills(tmp_path, 1), 200)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_kills_that_are_cut_off_say_how_many_were_done_and_that_they_are_not_all(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.proof", "kills", "--count", "1000000"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as run:
+        wait_until(lambda: any(tmp_path.glob("*/journal-0/journal.db")), 60)
+        os.killpg(run.pid, number)  # as a terminal and `timeout` do: the writer gets it too
+        told, _ = run.communicate(timeout=60)
+    assert run.returncode == 128 + number
+    found = re.search(r"kills of the journal's process: ([1-9]\d*), 0 violations, \d+ s, cut off by (\w+) before", told)
+    assert found and found[2] == number.name, told
 
 
 @pytest.mark.drill

@@ -1,10 +1,13 @@
 """The long forms, each one command: python -m tests.proof kills | power | device | table."""
 
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from types import FrameType
 
 import click
 from rich.progress import track
@@ -19,15 +22,44 @@ def count(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option("--count", default={"kills": 10_000, "power": 1_000, "device": 300}[name], show_default=True)
 
 
-def tried(what: str, wanted: int, trials: Iterator[int]) -> None:
-    """Run so many trials with a progress bar; the first violation ends them and says at which trial."""
-    began, done = time.monotonic(), 0
+@contextmanager
+def asked_to_stop() -> Iterator[list[signal.Signals]]:
+    """The SIGINT or SIGTERM that came inside; a second one acts as it always does."""
+    came: list[signal.Signals] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(signal.Signals(number))
+        signal.signal(number, before[came[-1]])
+
+    for number in before:
+        signal.signal(number, note)
     try:
-        for _ in track(islice(trials, wanted), what, wanted):
-            done += 1
-    except AssertionError as violation:
-        raise click.ClickException(f"VIOLATION at trial {done + 1}: {violation}") from violation
-    click.echo(f"{what}: {done:,}, 0 violations, {time.monotonic() - began:.0f} s")
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tried(what: str, wanted: int, trials: Iterator[int]) -> None:
+    """Run so many trials with a progress bar; the first violation ends them and says at which trial.
+
+    Cut off by a signal it ends the trial under way, says how many were done, and exits with 128 + the signal's number.
+    """
+    began, done = time.monotonic(), 0
+    with asked_to_stop() as came:
+        try:
+            for _ in track(islice(trials, wanted), what, wanted):
+                done += 1
+                if came:
+                    break
+        except AssertionError as violation:
+            after = f" after {came[0].name}, which its processes may have had too" if came else ""
+            raise click.ClickException(f"VIOLATION at trial {done + 1}{after}: {violation}") from violation
+    cut_off = f", cut off by {came[0].name} before {wanted:,} were done" if came and done < wanted else ""
+    click.echo(f"{what}: {done:,}, 0 violations, {time.monotonic() - began:.0f} s{cut_off}")
+    if cut_off:
+        raise click.exceptions.Exit(128 + came[0])
 
 
 @click.group()

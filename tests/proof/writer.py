@@ -49,6 +49,8 @@ def start(journal: Path, notes: Path, seed: int) -> int:
     """Fork a writer; its process id. The caller has no connection of SQLite open."""
     child = os.fork()
     if child == 0:
+        for number in (signal.SIGINT, signal.SIGTERM):  # they may be meant for the whole group: SIGKILL alone ends it
+            signal.signal(number, signal.SIG_IGN)
         try:
             with open(notes, "wb", buffering=0) as out:
                 write(journal, lambda kind, raw: out.write(_NOTE.pack(kind, len(raw)) + raw), random.Random(seed))
