@@ -129,6 +129,38 @@ def test_a_row_that_cannot_be_read_goes_to_quarantine_and_the_rest_into_the_book
     assert terminal.send().quarantined == [2, 3] and found(backend)["quarantined"] == 2
 
 
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        (b'"terminal":"00330401"', rb'"terminal":"\u0000"'),
+        (b'"kind":"REFUSED"', rb'"kind":"\u0000"'),
+        (b'"boot":"boot"', rb'"boot":"\\\\\u0000"'),
+        (b'"reason":"hot_listed"', rb'"reason":"\u0000"'),
+        (AT.encode(), b"x"),
+        (AT.encode(), b"2024-05-06T07:08:09"),
+        (AT.encode(), b"2024-05-06T07:68:09+08:00"),
+        (AT.encode(), b"0001-01-01T00:00:00+08:00"),
+    ],
+)
+def test_a_text_that_the_store_cannot_hold_and_a_time_that_no_calendar_has_block_nothing(
+    backend: Service, terminal: Terminal, said: bytes, written: bytes
+) -> None:
+    terminal.add(refused())
+    honest = terminal.rows.pop()
+    terminal.heads.pop()
+    assert said in honest
+    terminal.add_raw(honest.replace(said, written))
+    terminal.debit(done(0, tac_of(HELD)))
+    answer = terminal.send()
+    assert (answer.ack_through, answer.quarantined) == (3, [1])
+    assert counts(backend) == {"done": 1} and alarms(backend) == ["quarantined"]
+
+
+def test_letters_that_only_look_like_an_escaped_nul_are_a_text_like_any(backend: Service, terminal: Terminal) -> None:
+    terminal.add(refused(reason="\\u0000"))
+    assert terminal.send().quarantined == [] and alarms(backend) == []
+
+
 def test_other_bytes_under_the_same_number_are_an_alarm_and_the_first_ones_stay(
     backend: Service, terminal: Terminal
 ) -> None:

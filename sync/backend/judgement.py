@@ -6,6 +6,7 @@ is acknowledged and goes to quarantine with an alarm.
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from sync.backend.refusals import Refusals
@@ -35,6 +36,9 @@ CONFLICT = "other bytes under the same number"
 BROKEN = "the hash chain breaks"
 _is_card = re.compile("[0-9]{20}").fullmatch
 _is_moment = re.compile("[0-9]{14}").fullmatch
+_NUL = b"\\u0000"
+_writes_nul = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search
+"""The escape itself, and not the same letters after an escaped backslash."""
 
 
 class Stream(NamedTuple):
@@ -121,6 +125,8 @@ def judge(
 
 def _readable(batch: Batch, seq: int, raw: bytes, first_serial: int) -> Row | str:
     """The row, or why it cannot enter the books."""
+    if _NUL in raw and _writes_nul(raw):  # PostgreSQL holds no such text, not even in a quarantine's words
+        return "not a row: a text holds the character NUL"
     try:
         row = decode(raw)
     except BadRow as wrong:
@@ -129,7 +135,18 @@ def _readable(batch: Batch, seq: int, raw: bytes, first_serial: int) -> Row | st
         return f"the row says that it is {row.terminal}/{row.epoch}/{row.seq}"
     if row.serial != first_serial + seq - 1:
         return f"the row has serial {row.serial}"
+    if not _is_time(row.at):
+        return f"the row has the time {row.at[:40]!r}"
     return _out_of_range(row) or row
+
+
+def _is_time(at: str) -> bool:
+    """Whether it is a moment of ISO 8601 with offset that has a day in every time zone."""
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        return False
+    return found.tzinfo is not None and datetime.min.year < found.year < datetime.max.year
 
 
 def _out_of_range(row: Row) -> str | None:
