@@ -45,7 +45,8 @@ class Cue(Enum):
 TABLE: dict[tuple[State, Cue], State] = {
     (State.HELD, Cue.ASKED): State.RESERVING,
     (State.HELD, Cue.DECLINED): State.REFUSED,
-    (State.HELD, Cue.NOT_LOADED): State.RELEASED,
+    (State.HELD, Cue.LOADED): State.CAPTURING,
+    (State.HELD, Cue.NOT_LOADED): State.RELEASING,
     (State.RESERVING, Cue.SET_ASIDE): State.RESERVED,
     (State.RESERVING, Cue.DECLINED): State.REFUSED,
     (State.RESERVING, Cue.NO_ANSWER): State.UNKNOWN,
@@ -62,7 +63,8 @@ TABLE: dict[tuple[State, Cue], State] = {
     (State.RELEASING, Cue.NO_ANSWER): State.RELEASING,
     (State.REFUSED, Cue.NOT_LOADED): State.REFUSED,
 }
-"""The issuer's MAC2 leaves in RESERVED only: no card has money that is not set aside."""
+"""The issuer's MAC2 leaves in RESERVED only: no card has money that is not set aside. A book that was restored from a
+copy may have forgotten that it left: what HELD then learns from the card, the bank is told as ever."""
 
 OPEN = (State.RESERVING, State.UNKNOWN, State.CAPTURING, State.RELEASING)
 """The bank is owed a word, or owes one."""

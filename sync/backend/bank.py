@@ -14,7 +14,7 @@ class BankSilent(Exception):
 
 
 class BankRefuses(Exception):
-    """The bank says no, for good; the message is a word: no_account, account_short."""
+    """The bank says no, for good; the message is a word: no_account, account_short, not_reserved, captured."""
 
 
 class Standing(Enum):
@@ -34,13 +34,13 @@ class Bank(Protocol):
         ...
 
     def capture(self, operation: str) -> None:
-        """Take what was set aside. Raises BankSilent."""
+        """Take what was set aside. Raises BankSilent; BankRefuses: nothing is."""
         ...
 
     def release(self, operation: str) -> None:
         """Give back what was set aside, if anything was; nothing can be reserved under it afterwards.
 
-        Raises BankSilent.
+        Raises BankSilent; BankRefuses: it was taken already.
         """
         ...
 
@@ -119,14 +119,16 @@ class SimulatedBank:
         """See Bank."""
         with self._word():
             hold = self._hold(operation)
-            assert hold.standing in (Standing.RESERVED, Standing.CAPTURED), "money that is not set aside is not taken"
+            if hold.standing not in (Standing.RESERVED, Standing.CAPTURED):
+                raise BankRefuses("not_reserved")
             self._keep(operation, hold._replace(standing=Standing.CAPTURED))
 
     def release(self, operation: str) -> None:
         """See Bank."""
         with self._word():
             hold = self._hold(operation)
-            assert hold.standing is not Standing.CAPTURED, "money that was taken cannot be given back"
+            if hold.standing is Standing.CAPTURED:
+                raise BankRefuses("captured")
             if hold.standing is Standing.RESERVED:
                 self._move(hold.card, hold.fen)
             self._keep(operation, hold._replace(standing=Standing.RELEASED))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sync.backend import loads, refunds
 from sync.backend.bank import Bank, BankRefuses, BankSilent, SimulatedBank, Standing
+from sync.backend.books import raise_alarm
 from sync.backend.keys import LoadKeys, Masters
 from sync.backend.loads import Rules
 from sync.backend.sql import open_sql
@@ -99,6 +100,10 @@ class Lender:
                 self._go(transaction, load, Cue.NOTHING_THERE, "bank_silent")
         except BankSilent:
             self._go(transaction, load, Cue.NO_ANSWER)
+        except BankRefuses as no:  # bank and book tell different stories, as after a restored copy: it stays owed
+            with transaction() as database:
+                key = load["terminal"], load["epoch"], load["seq"]
+                raise_alarm(database, key, "bank_refuses", now or load["made"], f"{state.value} {operation}: {no}")
 
     def _go(self, transaction: Transaction, load: dict[str, Any], cue: Cue, why: str = "") -> dict[str, Any]:
         with transaction() as database:

@@ -4,6 +4,7 @@ The states are sync/loading.py's. Everything here runs inside the caller's trans
 the bank is owed stands in the book first, and is carried out after the commit (sync/backend/lender.py).
 """
 
+import re
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ from sync.limits import REPORT_ALARMS_MAX
 from sync.loading import OPEN, Answer, Ask, Cue, State, after, mac1_data, mac2_data, tac_data
 from sync.record import Row
 
+_is_moment = re.compile("[0-9]{14}").fullmatch
 LOADING = b"\x80\x00"
 """What stands where a purchase has the terminal's sequence (docs/cards.md, Session key)."""
 
@@ -143,10 +145,10 @@ def _moved_on(database: Database, load: dict[str, Any], counter: int, key: Key, 
     if counter < load["counter"]:
         raise_alarm(database, key, "load_counter_went_back", now, f"operation {load['operation']}")
         return
-    where = "card = ? and load_counter = ?"
-    other = next(database.table("load").rows_where(where, (load["card"], load["counter"])), None)
-    if other is not None:
+    if _known(database, load) is not None:
         go(database, load, Cue.NOT_LOADED, ground="other_load")
+    elif State(load["state"]) is State.HELD:  # granted by a book that was lost, or never: only a TAC would tell
+        raise_alarm(database, key, "load_without_grant", now, f"operation {load['operation']}")
     else:
         _has_it(database, load, "counter", now)
 
@@ -162,17 +164,43 @@ def _close(
         else:
             go(database, load, Cue.NOT_LOADED, ground="void", why=load["why"] or said.why)
         return
-    if said.tac and _verifies(database, keys, key, load, said.tac, now):
-        database.table("topup").update((load["operation"],), {"proven": 1})
+    made = load["made"] or _moment_of(said)
+    if said.tac and made and _verifies(database, keys, key, load, made, said.tac, now):
+        load = {**load, "made": made}
+        database.table("topup").update((load["operation"],), {"proven": 1, "made": made})
         if load["state"] in (State.RELEASING.value, State.RELEASED.value):
             raise_alarm(database, key, "released_load_is_on_the_card", now, f"operation {load['operation']}")
-        elif load["ground"] == "":
+        elif load["ground"] == "" and _is_first(database, load, key, now):
             _has_it(database, load, "tac", now)
         return
-    if isinstance(said, LoadDone) and said.tac and load["made"]:
+    if isinstance(said, LoadGrey):
+        if said.counter > load["counter"] and State(load["state"]) in (State.HELD, State.RESERVED):
+            _moved_on(database, load, said.counter, key, now)
+    elif said.tac and load["made"]:
         raise_alarm(database, key, "wrong_load_tac", now, f"operation {load['operation']}")
-    if isinstance(said, LoadGrey) and said.counter > load["counter"] and State(load["state"]) is State.RESERVED:
-        _moved_on(database, load, said.counter, key, now)
+    elif State(load["state"]) is State.HELD:
+        raise_alarm(database, key, "load_without_grant", now, f"operation {load['operation']}")
+
+
+def _moment_of(said: LoadDone | LoadGrey) -> str:
+    """The time under the load's TAC as the counter heard it from us; "" where it does not say."""
+    return said.when if isinstance(said, LoadDone) and _is_moment(said.when) else ""
+
+
+def _is_first(database: Database, load: dict[str, Any], key: Key, now: str) -> bool:
+    """Whether a load may go from HELD by its TAC: this book had granted it and was then restored from a copy.
+
+    One proof makes one load, and its refund is paid by it.
+    """
+    if State(load["state"]) is not State.HELD:
+        return True
+    if _known(database, load) is not None:
+        raise_alarm(database, key, "load_counter_twice", now, f"operation {load['operation']}")
+        return False
+    held = msgspec.json.decode(load["body"], type=LoadHeld)
+    if held.refund and (why := claim(database, held)) in ("refund_paid", "refund_in_doubt"):
+        raise_alarm(database, key, why, now, f"operation {load['operation']} pays refund {held.refund}")
+    return True
 
 
 def _has_it(database: Database, load: dict[str, Any], ground: str, now: str) -> None:
@@ -183,13 +211,18 @@ def _has_it(database: Database, load: dict[str, Any], ground: str, now: str) -> 
     booked = {
         "card": load["card"], "load_counter": load["counter"], "amount_fen": load["amount_fen"], "at": load["made"]
     }  # fmt: skip
-    where = "card = ? and load_counter = ?"
-    other = next(database.table("load").rows_where(where, (load["card"], load["counter"])), None)
+    other = _known(database, load)
     if other is not None and other["amount_fen"] != load["amount_fen"]:
         key = (load["terminal"], load["epoch"], load["seq"])
         raise_alarm(database, key, "load_counter_twice", now, f"operation {load['operation']}")
     database.table("load").insert(booked, ignore=True)
     settle_cards(database, [load["card"]], now)
+
+
+def _known(database: Database, load: dict[str, Any]) -> dict[str, Any] | None:
+    """The load that is known to have taken this one's counter on the card."""
+    where = "card = ? and load_counter = ?"
+    return next(database.table("load").rows_where(where, (load["card"], load["counter"])), None)
 
 
 def _book(database: Database, key: Key, held: LoadHeld, now: str) -> dict[str, Any]:
@@ -232,13 +265,13 @@ def _session(keys: LoadKeys, held: LoadHeld) -> bytes:
     return crypto.session_key(card_key, bytes.fromhex(held.random), held.counter.to_bytes(2, "big"), LOADING)
 
 
-def _verifies(database: Database, keys: TacKeys, key: Key, load: dict[str, Any], tac: str, now: str) -> bool:
-    if not load["made"]:
-        return False
+def _verifies(
+    database: Database, keys: TacKeys, key: Key, load: dict[str, Any], made: str, tac: str, now: str
+) -> bool:
     held = msgspec.json.decode(load["body"], type=LoadHeld)
     try:
         card_key = keys.dtk(held.scheme, bytes.fromhex(held.issuer_factor), bytes.fromhex(held.serial_factor))
     except UnknownScheme:
         raise_alarm(database, key, "no_tac_key", now, f"scheme {held.scheme}")
         return False
-    return crypto.tac(card_key, tac_data(held, load["made"])).hex().upper() == tac.upper()
+    return crypto.tac(card_key, tac_data(held, made)).hex().upper() == tac.upper()

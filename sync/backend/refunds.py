@@ -5,7 +5,7 @@ from typing import Any
 from sync.backend.books import raise_alarm
 from sync.backend.store import Database
 from sync.events import LoadHeld, Refund
-from sync.loading import Due
+from sync.loading import Due, State
 from sync.record import Row
 
 
@@ -19,7 +19,7 @@ def enter(database: Database, row: Row, now: str) -> None:
         return
     noted = {
         "operation": refund.operation, "terminal": key[0], "epoch": key[1], "seq": key[2], "held": refund.held,
-        "card": refund.card, "amount_fen": refund.amount, "paid_by": "",
+        "card": refund.card, "amount_fen": refund.amount, "paid_by": _paid_by(database, refund),
     }  # fmt: skip
     database.table("refund").insert(noted)
 
@@ -51,6 +51,14 @@ def unclaim(database: Database, operation: str) -> None:
     """The load did not come to be: what it was to pay is due again."""
     for refund in database.table("refund").rows_where("paid_by = ?", (operation,)):
         database.table("refund").update((refund["operation"],), {"paid_by": ""})
+
+
+def _paid_by(database: Database, refund: Refund) -> str:
+    """The load by which the card has it already: this book was restored from a copy, and hears of the load first."""
+    where = "card = ? and refund = ? and state in (?, ?)"
+    taken = State.CAPTURING.value, State.CAPTURED.value
+    found = database.table("topup").rows_where(where, (refund.card, refund.operation, *taken))
+    return next((str(load["operation"]) for load in found), "")
 
 
 def _find(database: Database, operation: str) -> dict[str, Any] | None:
