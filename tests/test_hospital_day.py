@@ -88,6 +88,87 @@ def test_cancelling_a_corrected_bill_takes_the_correction_back_too(town: City) -
     assert scope(town.known(ref)) == sum(alone.effect.counted.values()) and kept.sums == alone.sums
 
 
+def test_a_bill_that_the_centre_corrected_is_cancelled_while_the_centre_listens(town: City) -> None:
+    ref = town.insure(ZHANG, insured())
+    first, second = town.desk(), town.desk()
+    first.price(100_000)
+    first.cut.set()
+    assert first.counter.confirm() is None
+    undone = first.counter.settle_offline().held
+    first.counter.done()
+    second.settle(100_000)
+    second.sync()
+    first.sync()
+    assert not undone.provisional
+    first.counter.cancel(undone.operation)
+    mirror = first.counter.confirm()
+    assert mirror is not None and mirror.by == "centre" and mirror.held.sums == undone.sums.negative()
+    first.counter.done()
+    first.sync()
+    first.counter.take_corrections()
+    assert sum(one.sums.psn_cash_pay for one in first.counter.ledger.corrections) == 0
+    assert not first.counter.reconcile("20261124").differences
+    alone = settling.settle(insured(), claim(100_000), policy())
+    assert scope(town.known(ref)) == sum(alone.effect.counted.values())
+
+
+def test_a_cancellation_that_the_centre_does_not_make_gives_nothing_back_and_says_so(town: City) -> None:
+    town.insure(ZHANG, insured())
+    first, second = town.desk(), town.desk()
+    first.price(100_000)
+    first.cut.set()
+    assert first.counter.confirm() is None
+    undone = first.counter.settle_offline().held
+    first.counter.done()
+    first.counter.cancel(undone.operation)  # its correction is not known here yet
+    second.settle(100_000)
+    second.sync()
+    first.sync()
+    with pytest.raises(NotServed) as refused:
+        first.counter.confirm()
+    assert refused.value.reason == "not_cancelled" and first.counter.step is Step.READY
+    assert undone.operation not in first.counter.ledger.cancelled
+    first.counter.cancel(undone.operation)
+    assert first.counter.confirm() is not None
+
+
+def test_a_bill_is_not_cancelled_again_while_it_is_unclear_whether_it_was(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    bill = desk.settle(100_000).held
+    desk.sync()
+    desk.cut.set()
+    desk.counter.cancel(bill.operation)
+    assert desk.counter.confirm() is None
+    [left] = desk.restart().sign_in("0017")
+    with pytest.raises(NotServed) as refused:
+        desk.counter.cancel(bill.operation)
+    assert refused.value.reason == "cancel_unclear" and desk.counter.step is Step.READY
+    desk.counter.take_up(left)
+    desk.counter.nothing_moved()
+    desk.counter.cancel(bill.operation)
+
+
+def test_the_rest_of_a_bill_is_not_settled_again_while_it_is_unclear_whether_it_was(town: City) -> None:
+    town.insure(ZHANG, insured())
+    desk = town.desk()
+    whole = desk.settle(60_000, 40_000).held
+    desk.sync()
+    desk.counter.cancel(whole.operation)
+    assert desk.counter.confirm() is not None
+    desk.counter.done()
+    desk.sync()
+    desk.price(60_000)
+    desk.counter.price(claim(60_000), replaces=whole.operation)
+    desk.cut.set()
+    assert desk.counter.confirm() is None
+    desk.restart().sign_in("0017")
+    desk.price(60_000)
+    with pytest.raises(NotServed) as refused:
+        desk.counter.price(claim(60_000), replaces=whole.operation)
+    assert refused.value.reason == "no_rest"
+
+
 # Who is not served
 
 

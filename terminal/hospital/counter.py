@@ -7,6 +7,7 @@ is asked for again, under the same operation; nothing is settled twice.
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -51,6 +52,16 @@ EXPOSED = (
 )
 
 
+CANCEL_UNCLEAR = (
+    "cancel_unclear",
+    "这笔的撤销结果未明，请先核查那笔撤销",
+    "whether this bill was cancelled is unclear: take that cancellation up first",
+)
+NOT_CANCELLED = (
+    "not_cancelled",
+    "中心未同意这样撤销，没有退款：请稍候再撤销一次",
+    "the centre does not cancel it so, and nothing was given back: wait a moment, then cancel it again",
+)
 NO_REST = (
     "no_rest",
     "该单据不是此患者已撤销、尚未重结的单据",
@@ -193,12 +204,19 @@ class Counter:
             raise BadCase(zh, en) from wrong
 
     def cancel(self, operation: str) -> Case:
-        """Pre-settle the mirror of a bill of this counter; `confirm` makes it. Raises NotServed."""
+        """Pre-settle the mirror of a bill of this counter; `confirm` makes it. Raises NotServed.
+
+        What the centre corrected of the bill is taken first, where it answers: the mirror undoes that too.
+        """
         made = self.ledger.made.get(operation)
         if made is None or not made.stands or made.held.cancels:
             raise NotServed("no_such_bill", "本机没有这笔已结算的单据", "this counter has no such settled bill")
         if operation in self.ledger.cancelled:
             raise NotServed("cancelled_already", "这笔已经撤销过", "this bill was cancelled before")
+        if any(mirror.held.cancels == operation for mirror in self.ledger.open()):
+            raise NotServed(*CANCEL_UNCLEAR)
+        with suppress(NoAnswer):
+            self.take_corrections()
         self._go(Cue.CANCEL_ASKED)
         states = self._look_up.states()
         case = settling.mirrored(case_of(self.parts.vault, made))
@@ -207,7 +225,8 @@ class Counter:
 
     def confirm(self) -> Standing | None:
         """Make the bill durable, ask the centre, close it. None: no answer (UNKNOWN) or the centre differs (ENTITLED,
-        with its fresh accumulators: price again). Raises NotServed past the exposure limit, and JournalError.
+        with its fresh accumulators: price again). Raises NotServed past the exposure limit, and where the centre does
+        not cancel a bill so (READY); and JournalError.
         """
         draft = self.draft
         assert draft is not None
@@ -270,7 +289,7 @@ class Counter:
                 log.warning("no verdict on %s: %s", made.held.operation, away)
                 break
             if verdict.state == "held":
-                if verdict.agrees:
+                if verdict.agrees or self.ledger.undoes(made.held, verdict.sums):
                     return self._close("centre")
                 self._differs()
                 return None
@@ -303,7 +322,11 @@ class Counter:
         self._pending = made
 
     def _differs(self) -> None:
-        """The centre knows other accumulators: this operation is void, the next is priced with them."""
+        """The centre has other accumulators: this operation is void, the next is priced with them. Raises NotServed."""
+        assert self._pending is not None
+        if self._pending.held.cancels:
+            self._void(Cue.NOT_CANCELLED, "centre_differs")
+            raise NotServed(*NOT_CANCELLED)
         self._void(Cue.DIFFERS, "centre_differs")
         if self.step is Step.ENTITLED and self.patient is not None:
             self.entitled = self._look_up.find(self.patient.ref)

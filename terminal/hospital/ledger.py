@@ -96,12 +96,19 @@ class Ledger:
             total[one.operation] = total.get(one.operation, NOTHING).plus(one.sums)
         return total
 
+    def undoes(self, mirror: BillHeld, sums: Sums) -> bool:
+        """Whether a mirror with these sums takes its bill back to the fen, and what was corrected of it too."""
+        corrected = self.corrected().get(mirror.cancels)
+        return corrected is not None and sums == mirror.sums.minus(corrected)
+
     def rest_open(self, operation: str, person: str) -> bool:
-        """Whether it is a cancelled bill of that person which no standing bill settles the rest of."""
+        """Whether it is a cancelled bill of that person whose rest no bill settles that stands or may stand."""
         return (
             operation in self.cancelled
             and self.made[operation].held.person == person
-            and not any(made.stands and made.held.replaces == operation for made in self.made.values())
+            and not any(
+                (made.stands or made.is_open) and made.held.replaces == operation for made in self.made.values()
+            )
         )
 
     def exposure_fen(self, acknowledged: int) -> int:

@@ -30,6 +30,7 @@ class Cue(Enum):
     CONFIRMED = "operation durable"
     ANSWERED = "the centre agreed, or offline allowed"
     DIFFERS = "the centre has other accumulators"
+    NOT_CANCELLED = "the centre does not cancel it so"
     NO_ANSWER = "no answer"
     NEVER_CAME = "the clerk says that nothing moved"
     RECEIPT_GIVEN = "receipt printed"
@@ -53,9 +54,11 @@ TABLE: dict[tuple[Step, Cue], Step] = {
     (Step.PRICED, Cue.GIVEN_UP): Step.READY,
     (Step.HELD, Cue.ANSWERED): Step.SETTLED,
     (Step.HELD, Cue.DIFFERS): Step.ENTITLED,
+    (Step.HELD, Cue.NOT_CANCELLED): Step.READY,
     (Step.HELD, Cue.NO_ANSWER): Step.UNKNOWN,
     (Step.UNKNOWN, Cue.ANSWERED): Step.SETTLED,
     (Step.UNKNOWN, Cue.DIFFERS): Step.READY,
+    (Step.UNKNOWN, Cue.NOT_CANCELLED): Step.READY,
     (Step.UNKNOWN, Cue.NO_ANSWER): Step.UNKNOWN,
     (Step.UNKNOWN, Cue.NEVER_CAME): Step.READY,
     (Step.READY, Cue.RESTARTED): Step.UNKNOWN,
