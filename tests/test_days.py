@@ -1,7 +1,11 @@
 """A merchant's day closes once; every debit is booked in one day; the days together come to the books, to the fen."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -145,6 +149,25 @@ def test_an_unfinished_day_or_one_without_any_debit_is_not_closed(backend: Servi
     with pytest.raises(CannotClose, match="--early"):
         closing_of(backend, DAY, NOW)
     assert closing_of(backend, DAY, NOW, early=True).total_fen == 100
+
+
+def test_a_day_that_has_not_begun_is_not_closed_early_either(backend: Service) -> None:
+    terminal = Terminal(backend)
+    paid(terminal, counter=17)
+    terminal.send()
+    for day in ("20240507", "20990101"):
+        with pytest.raises(CannotClose, match="not begun"):
+            closing_of(backend, day, NOW, early=True)
+    assert closing_of(backend, DAY, NOW, early=True).total_fen == 100
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_the_books_keep_chinas_day_wherever_their_machine_stands(zone: str) -> None:
+    told = "from sync.backend.clock import now; print(now())"
+    command = [sys.executable, "-c", told]
+    ran = subprocess.run(command, env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True)
+    said = datetime.fromisoformat(ran.stdout.strip())
+    assert ran.stdout.strip().endswith("+08:00") and abs((said - datetime.now(UTC)).total_seconds()) < 60
 
 
 def test_debits_in_a_store_of_an_earlier_version_are_closed_too(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import sqlite3
-from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from starlette.applications import Starlette
 
 from sync.backend.app import create_app
 from sync.backend.authority import BadAuthority
+from sync.backend.clock import now
 from sync.backend.door import Door, served
 from sync.backend.hospital import read_hospital
 from sync.backend.keys import BadKeys
@@ -93,7 +93,7 @@ def main(
         told = dict(version.split("=", 1) for version in versions)
         if door is not None and door.pair is not None:
             door.tls()  # what is wrong with it is said here
-        gate = door.gate(_now) if door is not None and data is not None else None
+        gate = door.gate(now) if door is not None and data is not None else None
     except (BadAuthority, BadKeys, BadVault, OSError, ValueError, sqlite3.Error, Unavailable) as wrong:
         raise click.ClickException(str(wrong)) from wrong
     with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # named as TCP, or answers wait for more to send
@@ -107,7 +107,7 @@ def main(
             plan = (database, keys, personal, policy, tuple(told.items()), operator, door, bank)
             _serve_city(plan, listening, workers, books)
         elif data is not None:
-            app = create_app(data, masters, _now, told, hospital, face, gate, lender)
+            app = create_app(data, masters, now, told, hospital, face, gate, lender)
             _serve_embedded(app, door, listening)
 
 
@@ -149,10 +149,6 @@ def _serve_city(plan: _Plan, listening: socket.socket, workers: int, books: bool
         serve(Plan(*plan), listening, workers, books)
     except psycopg.Error as wrong:
         raise click.ClickException(f"数据库 · the database: {str(wrong).strip()}") from wrong
-
-
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 if __name__ == "__main__":

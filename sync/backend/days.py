@@ -90,6 +90,8 @@ class DayReport(msgspec.Struct, frozen=True):
 def close(database: Database, merchant: str, day: str, now: str, early: bool = False) -> DayReport:
     """Close `day` (YYYYMMDD) of a merchant, for good. Raises CannotClose. `early`: before the day is over."""
     today = now[:10].replace("-", "")
+    if day > today:  # closed for good, it would keep every day before it from being closed
+        raise CannotClose(f"{day} 尚未开始 · has not begun yet")
     if day >= today and not early:
         raise CannotClose(f"{day} 尚未结束 · is not over yet: wait for midnight, or say --early")
     last = last_day(database, merchant)

@@ -8,7 +8,7 @@ was booked, the correction too.
 
 from base64 import b64decode, b64encode
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from msgspec.structs import replace as changed
 
 from sync import settling
 from sync.backend.books import raise_alarm
+from sync.backend.clock import CHINA
 from sync.backend.store import Database
 from sync.entitlements import Person, build_delta, place
 from sync.events import BillDone, BillHeld, BillVoid, Sums
@@ -29,7 +30,6 @@ from tariffs.copay.policy import Policy
 
 Key = tuple[str, int, int]
 NOTHING = Sums()
-CHINA = timezone(timedelta(hours=8))
 
 
 class Hospital(NamedTuple):

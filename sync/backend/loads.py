@@ -199,7 +199,7 @@ def _is_first(database: Database, load: dict[str, Any], key: Key, now: str) -> b
         return False
     held = msgspec.json.decode(load["body"], type=LoadHeld)
     if held.refund and (why := claim(database, held)) in ("refund_paid", "refund_in_doubt"):
-        raise_alarm(database, key, why, now, f"operation {load['operation']} pays refund {held.refund}")
+        raise_alarm(database, key, "refund_paid_twice", now, f"operation {load['operation']} of {held.refund}: {why}")
     return True
 
 

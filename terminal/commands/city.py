@@ -47,8 +47,9 @@ def init(line: str, partitions: int) -> None:
 def books(line: str, keys: Path, personal: Path | None, policy: Path | None, bank: str | None, once: bool) -> None:
     """Enter committed rows into the books: TACs, charges, grey records, bills. Several may run; they take turns."""
     with _database():
+        from sync.backend.clock import now
         from sync.backend.postgres.bookkeeper import Bookkeeper
-        from sync.backend.postgres.serving import Plan, keep_books, now
+        from sync.backend.postgres.serving import Plan, keep_books
 
         plan = Plan(line, keys, personal, policy, bank=bank)
         if once:

@@ -6,6 +6,7 @@ import click
 
 from terminal.commands.authority import known_number, number, opened, registry
 from terminal.commands.say import answer, as_json, fail, speaking
+from terminal.drivers.clock import CHINA
 
 WORDS = {"in_service": "在用", "retired": "已停用", "replaced": "已替换", "stolen": "已报失窃"}
 from_day = click.option("--from", "day", metavar="YYYY-MM-DD", help="From this day on; today when left out.")
@@ -122,7 +123,7 @@ def _put(number: str, place: str, word: str, day: str | None, detail: str) -> No
 def _day(text: str | None) -> str:
     """A day as YYYYMMDD."""
     try:
-        day = date.fromisoformat(text) if text is not None else datetime.now().astimezone().date()
+        day = date.fromisoformat(text) if text is not None else datetime.now(CHINA).date()
     except ValueError:
         fail(f"{text!r} 不是日期 · is no day: YYYY-MM-DD")
     return f"{day:%Y%m%d}"

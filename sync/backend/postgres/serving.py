@@ -3,7 +3,6 @@
 import gc
 import socket
 import threading
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from sync.backend.app import app_over
+from sync.backend.clock import now
 from sync.backend.door import Door, served
 from sync.backend.hospital import Hospital, read_hospital
 from sync.backend.keys import Masters
@@ -52,11 +52,6 @@ class Plan(NamedTuple):
     def masters(self) -> Masters:
         """The TAC keys. Raises BadKeys."""
         return read_masters(self.keys)
-
-
-def now() -> str:
-    """This moment as the books write it."""
-    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def create_tables(line: str, partitions: int = schema.PARTITIONS) -> None:
