@@ -25,6 +25,9 @@ SUFFIX = ".key"
 SCRYPT_LOG_N = 15
 """A tenth of a second and 32 MiB for each guess."""
 
+SCRYPT_LOG_N_MAX = 17
+"""What a key file may ask of this computer: 128 MiB."""
+
 KEY_FILE_BYTES_MAX = 4_096
 Salt = Annotated[str, msgspec.Meta(max_length=64)]
 
@@ -35,7 +38,7 @@ class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     holder: str
     public: str
-    log_n: Annotated[int, msgspec.Meta(ge=10, le=20)]
+    log_n: Annotated[int, msgspec.Meta(ge=10, le=SCRYPT_LOG_N_MAX)]
     salt: Salt
     sealed: Annotated[str, msgspec.Meta(max_length=200)]
 

@@ -56,6 +56,14 @@ def test_a_key_file_whose_public_half_was_changed_does_not_open(tmp_path: Path) 
         KeyRing([tmp_path], lambda name: PASSPHRASE).signer(keys_[1].keyid)
 
 
+def test_a_key_file_that_would_take_a_computers_memory_is_refused(tmp_path: Path) -> None:
+    make_key(tmp_path, "a", "Chen", PASSPHRASE)
+    file = tmp_path / "a.key"
+    file.write_text(file.read_text().replace('"log_n": 10', '"log_n": 18'))  # a quarter of a gigabyte
+    with pytest.raises(ConfigError, match="damaged key file"):
+        KeyRing([tmp_path], lambda name: PASSPHRASE)
+
+
 def test_a_short_passphrase_and_a_key_that_is_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least 12"):
         make_key(tmp_path, "a", "Chen", "short")
