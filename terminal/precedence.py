@@ -16,22 +16,29 @@ T = TypeVar("T")
 
 
 class Precedence:
-    """Held by the loop, as a context, while it serves a card."""
+    """One process's: held as a context by whoever serves a card, also by several at once, and again within."""
 
     def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._served = 0
         self._nobody_served = threading.Event()
         self._nobody_served.set()
 
     def __enter__(self) -> None:
-        self._nobody_served.clear()
+        with self._changing:
+            self._served += 1
+            self._nobody_served.clear()
 
     def __exit__(self, *_wrong: object) -> None:
-        self._nobody_served.set()
+        with self._changing:
+            self._served -= 1
+            if not self._served:
+                self._nobody_served.set()
 
     def give_way(self) -> None:
         """From any other thread: returns when no card is being served, or after GIVE_WAY_S_MAX.
 
-        A thread that only asks keeps the interpreter, and the loop could not even say that a card has come.
+        A thread that only asks keeps the interpreter, and nobody could even say that a card has come.
         """
         time.sleep(BREATH_S)
         self._nobody_served.wait(GIVE_WAY_S_MAX)

@@ -36,6 +36,7 @@ from terminal.hospital.centre import Centre
 from terminal.hospital.counter import Counter, Standing
 from terminal.hospital.lookup import Parts
 from terminal.ports import ClockTrust, Moment
+from terminal.precedence import Precedence
 from tests.chips import ChipWire
 from tests.serving import KEYS, wait_until
 
@@ -120,7 +121,14 @@ class Desk:
         self.journal = Journal.open(folder / "journal.db", identity, "boot")
         self.store = Entitlements(folder / "entitlements.db", VAULT)
         self._worker_line = LooseLine(address, self.cut)
-        self.worker = Worker(self.journal, self._worker_line, lambda _: None, lambda *_: None)  # type: ignore[arg-type]
+        precedence = Precedence()
+        self.worker = Worker(
+            self.journal,
+            self._worker_line,  # type: ignore[arg-type]
+            lambda _: None,
+            lambda *_: None,
+            give_way=precedence.give_way,
+        )
         self.worker.start()
         self.card = ZHANG
         self.parts = Parts(
@@ -136,6 +144,7 @@ class Desk:
             open_slot=lambda: SlotWire(self.card),
             chips=chip_profiles(),
             software="test",
+            precedence=precedence,
         )
         self.counter = Counter(self.parts)
         self.counter.sign_in("0017")

@@ -13,6 +13,7 @@ from sync.vault import Vault
 from tariffs.library import parse_lending
 from terminal.library.counter import Counter, Rules
 from terminal.ports import ClockTrust, Moment
+from terminal.precedence import Precedence
 from terminal.training.ils.answers import city
 from terminal.training.ils.server import Server
 from tests.libraries import AT, connected
@@ -40,7 +41,9 @@ def opened(path: Path, port: int, **changes: Any) -> Counter:
     """A counter at a port; its profile is Evergreen's with `changes`."""
     journal = Journal.open(path, IDENTITY, "boot")
     rules = Rules(parse_lending(load_pack_files("builtin:jiaxing", "library")), frozenset({OTHER}))
-    return Counter(journal, VAULT, StillClock(), connected(port, **{"answer_seconds": 1, **changes}), rules)
+    return Counter(
+        journal, VAULT, StillClock(), connected(port, **{"answer_seconds": 1, **changes}), rules, Precedence()
+    )
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from tariffs.library import parse_lending
 from terminal.library import counter as library
 from terminal.library import fees
 from terminal.library.results import Outcome
+from terminal.precedence import Precedence
 from terminal.till.deal import Step
 from terminal.training.ils.answers import city as books
 from terminal.training.ils.server import Server
@@ -34,7 +35,7 @@ def till(tmp_path: Path) -> Iterator[Counter]:
 
 def desk(till: Counter, port: int = CLOSED_PORT) -> library.Counter:
     rules = library.Rules(parse_lending(load_pack_files("builtin:jiaxing", "library")), frozenset())
-    return library.Counter(till.journal, VAULT, till.city.time, connected(port, answer_seconds=1), rules)
+    return library.Counter(till.journal, VAULT, till.city.time, connected(port, answer_seconds=1), rules, Precedence())
 
 
 def told(till: Counter) -> list[int]:

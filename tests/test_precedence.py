@@ -71,6 +71,18 @@ def test_other_work_waits_until_the_card_has_been_served(precedence: Precedence)
     assert went_on == ["tap", "other"]
 
 
+def test_other_work_waits_for_the_last_of_several_who_are_served(precedence: Precedence) -> None:
+    seen: list[str] = []
+    with precedence:
+        with precedence:
+            pass
+        other = other_work(precedence, seen)
+        other.join(0.05)
+        assert not seen
+    other.join(10)
+    assert seen == ["other"]
+
+
 def test_with_nobody_in_the_field_other_work_goes_on_at_once(precedence: Precedence) -> None:
     with precedence:
         pass

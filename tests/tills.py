@@ -33,6 +33,7 @@ from sync.record import Row, decode
 from terminal.chips import Chips
 from terminal.desk import Desk
 from terminal.ports import ClockTrust, ContactlessReader, Medium, Moment
+from terminal.precedence import Precedence
 from terminal.till.counter import Till
 from terminal.till.deal import Deal
 from terminal.till.parts import Parts
@@ -206,6 +207,7 @@ class Counter:
                 pack=PACKS["jiaxing"],
                 issuer=self.line,
                 wake=lambda: None,
+                precedence=Precedence(),
             )
         )
 
@@ -268,7 +270,6 @@ def balance(card: Card) -> int:
     """What the chip's own memory says."""
     assert card.purse is not None
     return card.purse.memory.balance_fen
-
 
 
 def _no_reader() -> ContactlessReader:

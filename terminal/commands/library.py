@@ -239,7 +239,7 @@ def library_pay(configuration: str, yuan: str, order: str | None, seconds: float
     fen, loaded = amount(yuan), load_configuration(Path(configuration)).value
 
     def work(counter: "Counter") -> None:
-        built, outside = build(loaded, counter.journal), Outside(loaded.peripherals)
+        built, outside = build(loaded, counter.journal, counter.precedence), Outside(loaded.peripherals)
         try:
             opened = Open(built, outside, loaded)
             deal = fees.ask(built.till, new_order(order), fen, loaded.library.branch)

@@ -26,6 +26,7 @@ from terminal.faces.web.page import House
 from terminal.hospital import build as hospital
 from terminal.hospital.centre import Centre
 from terminal.ports import Clock, Status
+from terminal.precedence import Precedence
 from terminal.till.build import Behind, over
 from terminal.till.issuer import Backend, Issuer
 from terminal.till.outside import Outside
@@ -102,19 +103,20 @@ def build(configuration: Configuration, openers: Openers, tray: Tray | None = No
     journal, clock = box.open_journal(Path(configuration.terminal.data), whose)
     try:
         worker, behind, centre = None, Behind(bank(journal, clock)) if bank is not None else Behind(), None
+        precedence = behind.precedence
         lines: tuple[Link, ...] = ()
         if backend:
             credential, standing = identity.credentials(configuration), identity.Standing(journal.path.parent)
-            worker = _worker(configuration, journal, clock, credential, standing)
+            worker = _worker(configuration, journal, clock, credential, standing, precedence)
             lines = Link(backend, credential=credential), Link(backend, credential=credential)  # one for each thread
             issuer = Backend(lines[0], whose.terminal, whose.epoch)
-            behind = Behind(issuer, worker.wake, standing.words)
+            behind = Behind(issuer, worker.wake, standing.words, precedence)
             if configuration.hospital.reader:
                 vault = hospital.read_vault(configuration)
                 centre = Centre(lines[1], vault, whose.terminal)
         place = _place(configuration, journal, clock, openers, tray, behind)
         if configuration.hospital.reader:
-            medical = hospital.Behind(centre, behind.wake, behind.closed)
+            medical = hospital.Behind(centre, behind.wake, behind.closed, precedence)
             patients = hospital.over(configuration, journal, clock, openers.contact, medical)
             place = replace(place, hospital=patients)
         told = status(configuration, journal, worker)
@@ -145,13 +147,22 @@ def _worker(
     clock: SystemClock,
     credential: identity.Credentials,
     standing: identity.Standing,
+    precedence: Precedence,
 ) -> Worker:
     link = Link(configuration.sync.backend, credential=credential)
     renew = partial(identity.renewed, credential)
     condition = partial(of_journal, configuration, journal, clock, "counter", box.software())
     alarm = box.alarms(journal, clock)
-    heard = standing.heard
-    return Worker(journal, link, lambda versions: None, alarm, on_standing=heard, renew=renew, condition=condition)
+    return Worker(
+        journal,
+        link,
+        lambda versions: None,
+        alarm,
+        on_standing=standing.heard,
+        renew=renew,
+        condition=condition,
+        give_way=precedence.give_way,
+    )
 
 
 def _place(
@@ -169,8 +180,10 @@ def _place(
         till = over(configuration, journal, clock, openers.reader, openers.psam, behind)
         desk = TillDesk(till, place, outside, tray is not None)
     poll_s, away_s = configuration.reader.poll_ms / 1000, configuration.tap.away_ms / 1000
-    visits = Visits(openers.reader, box.load_profiles(configuration.cards.profiles), poll_s, away_s, desk)
-    return Place(visits, openers, outside, desk, tray=tray)
+    visits = Visits(
+        openers.reader, box.load_profiles(configuration.cards.profiles), poll_s, away_s, behind.precedence, desk
+    )
+    return Place(visits, openers, outside, behind.precedence, desk, tray=tray)
 
 
 def _scanner(outside: Peripherals, visits: Visits) -> Scanner | None:

@@ -8,6 +8,7 @@ from terminal.counters.tilldesk import TillDesk
 from terminal.counters.visits import Visits
 from terminal.hospital.counter import Counter as HospitalCounter
 from terminal.ports import ContactlessReader, ContactSlot
+from terminal.precedence import Precedence
 from terminal.till.outside import Outside
 
 
@@ -69,8 +70,8 @@ class Tray(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One counter's. `outside`: printer and customer display; `till` where money is taken, `hospital` where
-    medical insurance is settled.
+    """One counter's. `outside`: printer and customer display; `precedence`: held while a card is served; `till` where
+    money is taken, `hospital` where medical insurance is settled.
 
     `tray` only in training: everything is marked as such.
     """
@@ -78,6 +79,7 @@ class Place:
     visits: Visits
     openers: Openers
     outside: Outside
+    precedence: Precedence
     till: TillDesk | None = None
     hospital: HospitalCounter | None = None
     tray: Tray | None = None

@@ -24,6 +24,7 @@ from apdu.script import Slot, Wire, run
 from terminal.counters.limits import IDLE_S, SCANS_KEPT, TROUBLE_S, VISITS_KEPT
 from terminal.counters.tilldesk import TillDesk
 from terminal.ports import Card, ContactlessReader, Medium, ReaderLost
+from terminal.precedence import Precedence
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +68,13 @@ class Visits:
         profiles: tuple[Profile, ...],
         poll_s: float,
         away_s: float,
+        precedence: Precedence,
         till: TillDesk | None = None,
     ) -> None:
-        """`poll_s` between two looks; a card that is away for `away_s` has gone. `till`: whose deals cards pay."""
+        """`poll_s` between two looks; a card that is away for `away_s` has gone. `precedence`: held while a card is
+        looked at. `till`: whose deals cards pay."""
         self._open_reader, self._profiles = open_reader, profiles
-        self._poll_s, self._away_s, self._till = poll_s, away_s, till
+        self._poll_s, self._away_s, self._precedence, self._till = poll_s, away_s, precedence, till
         self._reader: ContactlessReader | None = None
         self._people: OrderedDict[str, Person] = OrderedDict()
         self._seen, self._idle_at = Seen(), 0.0
@@ -156,6 +159,10 @@ class Visits:
         self._tell(Seen())
 
     def _look(self, card: Card) -> Seen:
+        with self._precedence:
+            return self._who(card)
+
+    def _who(self, card: Card) -> Seen:
         if card.medium is Medium.UNCLEAR:
             return Seen(zh=SEVERAL[0], en=SEVERAL[1])
         nobody = Seen(zh=UNREADABLE[0], en=UNREADABLE[1])

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +27,7 @@ from terminal.hospital.counter import Counter
 from terminal.hospital.lookup import Parts
 from terminal.packs import shelf_of, take_due
 from terminal.ports import Clock, ContactSlot
+from terminal.precedence import Precedence
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ def build(configuration: Configuration) -> Built:
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = box.open_journal(data, whose)
     worker, centre, line, standing = None, None, None, identity.Standing(data)
+    precedence = Precedence()
     if address := configuration.sync.backend:
         worker = Worker(
             journal,
@@ -79,22 +82,28 @@ def build(configuration: Configuration) -> Built:
             on_standing=standing.heard,
             renew=lambda link: identity.renewed(credential, link),
             condition=lambda: of_journal(configuration, journal, clock, "hospital", box.software()),
+            give_way=precedence.give_way,
         )
         line = Link(address, credential=credential)
         centre = Centre(line, vault, whose.terminal)
         worker.start()
     wake = worker.wake if worker else lambda: None
     slot = partial(box.open_patient_slot, hospital)
-    counter = over(configuration, journal, clock, slot, Behind(centre, wake, standing.why))
+    counter = over(configuration, journal, clock, slot, Behind(centre, wake, standing.why, precedence))
     return Built(counter, journal, counter.parts.store, worker, line)
 
 
-class Behind(NamedTuple):
-    """What is behind a counter, all of it absent by default: the centre, who sends, why it must not serve."""
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is behind a counter, all of it absent by default: the centre, who sends, why it must not serve.
+
+    `precedence`: what the sending gives way to.
+    """
 
     centre: Centre | None = None
     wake: Callable[[], None] = lambda: None
     closed: Callable[[], str] = lambda: ""
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 def over(
@@ -120,6 +129,7 @@ def over(
         open_slot=open_slot,
         chips=box.load_chip_profiles(configuration.hospital.chips),
         software=box.software(),
+        precedence=behind.precedence,
         closed=behind.closed,
     )
     return Counter(parts)

@@ -40,33 +40,11 @@ from terminal.hospital.limits import PACKED_BYTES_MAX
 from terminal.hospital.lookup import Entitled, LookUp, Parts, case_of
 from terminal.hospital.patient import Patient, admitted
 from terminal.hospital.step import Cue, Step, after
+from terminal.hospital.words import CANCEL_UNCLEAR, EXPOSED, NO_REST, NOT_CANCELLED
 from terminal.standing import CLOSED
 from terminal.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
-
-EXPOSED = (
-    "exposed",
-    "离线暂结金额已达上限，请待联网后结算，或按自费结算",
-    "the funds' limit for provisional bills is reached: wait for the centre, or let the patient pay in full",
-)
-
-
-CANCEL_UNCLEAR = (
-    "cancel_unclear",
-    "这笔的撤销结果未明，请先核查那笔撤销",
-    "whether this bill was cancelled is unclear: take that cancellation up first",
-)
-NOT_CANCELLED = (
-    "not_cancelled",
-    "中心未同意这样撤销，没有退款：请稍候再撤销一次",
-    "the centre does not cancel it so, and nothing was given back: wait a moment, then cancel it again",
-)
-NO_REST = (
-    "no_rest",
-    "该单据不是此患者已撤销、尚未重结的单据",
-    "that is no cancelled bill of this patient, or its rest is settled already",
-)
 
 
 class Draft(NamedTuple):
@@ -138,7 +116,8 @@ class Counter:
         assert self.step in (Step.READY, Step.CARD)
         if why := self.parts.closed():
             raise NotServed(why, *CLOSED[why])
-        chip = read_in(self.parts.open_slot, self.parts.chips, pin)
+        with self.parts.precedence:
+            chip = read_in(self.parts.open_slot, self.parts.chips, pin)
         now = self.parts.clock.read().at
         number = admitted(chip, now.date())
         pin_shown = bool(pin) and chip.profile.pin_digits > 0
@@ -184,7 +163,8 @@ class Counter:
         own = {"institution": hospital.institution, "level": hospital.level}
         claim = replace(claim, facts={**claim.facts, **own})
         insured = settling.with_card(self.entitled.insured, self.patient.on_card)
-        case = settling.settle(insured, claim, self.parts.policy)
+        with self.parts.precedence:
+            case = settling.settle(insured, claim, self.parts.policy)
         if len(settling.pack(case)) > PACKED_BYTES_MAX:
             raise BadCase("明细过多，请分单结算", "too many lines for one bill: settle them as two")
         self._go(Cue.PRICED)
@@ -230,9 +210,18 @@ class Counter:
         """
         draft = self.draft
         assert draft is not None
-        evidence = self._evidence(draft)
-        if draft.provisional and evidence.exposure_fen > evidence.exposure_limit_fen:
-            raise NotServed(*EXPOSED)
+        with self.parts.precedence:
+            evidence = self._evidence(draft)
+            if draft.provisional and evidence.exposure_fen > evidence.exposure_limit_fen:
+                raise NotServed(*EXPOSED)
+            self._hold(draft, evidence)
+        self.parts.wake()
+        if draft.provisional:
+            return self._close("offline")
+        return self._listen()
+
+    def _hold(self, draft: Draft, evidence: Evidence) -> None:
+        """The bill is durable, under an operation of its own. Raises JournalError."""
         moment = self.parts.clock.read()
         identity = self.parts.journal.identity
 
@@ -259,10 +248,6 @@ class Counter:
         self.ledger.follow(row)
         self._go(Cue.CONFIRMED)
         self._pending = self.ledger.open()[-1]
-        self.parts.wake()
-        if draft.provisional:
-            return self._close("offline")
-        return self._listen()
 
     def _evidence(self, draft: Draft) -> Evidence:
         exposure = self.ledger.exposure_fen(self.parts.journal.acknowledged)
@@ -391,7 +376,8 @@ class Counter:
         return self._closing.compare(day)
 
     def _keep(self, event: AnyEvent) -> None:
-        self.ledger.follow(self.parts.journal.keep(event, *self.parts.clock.read().stamp()))
+        with self.parts.precedence:
+            self.ledger.follow(self.parts.journal.keep(event, *self.parts.clock.read().stamp()))
 
     def _go(self, cue: Cue) -> None:
         self.step = after(self.step, cue)

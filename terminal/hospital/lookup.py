@@ -21,6 +21,7 @@ from terminal.chipcard import NotServed
 from terminal.hospital.centre import Centre, Found
 from terminal.hospital.ledger import Ledger, Made
 from terminal.ports import Clock, ContactSlot
+from terminal.precedence import Precedence
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Parts(NamedTuple):
     open_slot: Callable[[], ContactSlot]
     chips: Sequence[Profile]
     software: str
+    precedence: Precedence
     closed: Callable[[], str] = lambda: ""
     """Why the backend took the counter out of service, a word of terminal/standing.py."""
 

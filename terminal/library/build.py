@@ -21,6 +21,7 @@ from terminal import box, identity
 from terminal.library.counter import Counter, Rules
 from terminal.library.limits import BLOCKED_BYTES_MAX, PASSWORD_BYTES_MAX
 from terminal.ports import Clock
+from terminal.precedence import Precedence
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def counter(configuration: Configuration) -> Iterator[Counter]:
     whose = identity.known_or_first(data, configuration.terminal.number, configuration.sync.backend, credential)
     journal, clock = box.open_journal(data, whose)
     try:
-        opened = over(configuration.library, journal, clock)
+        opened = over(configuration.library, journal, clock, Precedence())
         try:
             yield opened
         finally:
@@ -41,11 +42,14 @@ def counter(configuration: Configuration) -> Iterator[Counter]:
         journal.close()
 
 
-def over(library: Library, journal: Journal, clock: Clock) -> Counter:
-    """The counter over a journal that is open. Raises ConfigError, BadVault, JournalError."""
+def over(library: Library, journal: Journal, clock: Clock, precedence: Precedence) -> Counter:
+    """The counter over a journal that is open; `precedence` of this process's cards.
+
+    Raises ConfigError, BadVault, JournalError.
+    """
     checked(library)
     client = Ils(_account(library), load_profile(library.profile))
-    return Counter(journal, Vault.read(Path(library.keys)), clock, client, load_rules(library))
+    return Counter(journal, Vault.read(Path(library.keys)), clock, client, load_rules(library), precedence)
 
 
 def checked(library: Library) -> None:

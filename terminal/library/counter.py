@@ -23,6 +23,7 @@ from tariffs.money import yuan_text
 from terminal.library.limits import AWAY_MS, ITEM_CHARS_MAX
 from terminal.library.results import Outcome, ReaderView, Result, denied, flag
 from terminal.ports import Clock, Moment
+from terminal.precedence import Precedence
 
 
 class BadItem(ValueError):
@@ -40,12 +41,16 @@ class Rules:
 class Counter:
     """One counter. Not for several threads at once."""
 
-    def __init__(self, journal: Journal, vault: Vault, clock: Clock, client: Ils, rules: Rules) -> None:
+    def __init__(
+        self, journal: Journal, vault: Vault, clock: Clock, client: Ils, rules: Rules, precedence: Precedence
+    ) -> None:
+        """`precedence`: held while a row is written."""
         self.journal = journal
         self.vault = vault
         self.clock = clock
         self.client = client
         self.rules = rules
+        self.precedence = precedence
         self.queue = Queue(journal.open_loans())
         self._away_until_ms = 0
         self._abandon()
@@ -221,8 +226,9 @@ class Counter:
 
     def keep(self, event: AnyEvent, moment: Moment) -> Row:
         """Make one event durable and follow it. Raises JournalError."""
-        row = self.journal.keep(event, *moment.stamp())
-        self.queue.follow(row)
+        with self.precedence:
+            row = self.journal.keep(event, *moment.stamp())
+            self.queue.follow(row)
         return row
 
     def loan(self, entry: Entry) -> Loan:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from terminal.chips import Chips
 from terminal.condition import of_journal
 from terminal.desk import Desk
 from terminal.ports import Clock, ContactlessReader, ContactSlot
+from terminal.precedence import Precedence
 from terminal.till.counter import Till
 from terminal.till.issuer import Backend, Issuer
 from terminal.till.parts import Parts
@@ -25,12 +27,17 @@ DRAIN_SECONDS, DRAIN_STEP_SECONDS = 10.0, 0.05
 BOTH = "market.stall"
 
 
-class Behind(NamedTuple):
-    """What is behind a till, all of it absent by default: who grants loads, who sends, why it must not serve."""
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is behind a till, all of it absent by default: who grants loads, who sends, why it must not serve.
+
+    `precedence`: what the sending gives way to.
+    """
 
     issuer: Issuer | None = None
     wake: Callable[[], None] = lambda: None
     closed: Callable[[], str] = lambda: ""
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 class Built(NamedTuple):
@@ -65,8 +72,8 @@ class Built(NamedTuple):
             self.journal.close()
 
 
-def build(configuration: Configuration, shared: Journal | None = None) -> Built:
-    """Build the till, over a journal that is open already if it is `shared`.
+def build(configuration: Configuration, shared: Journal | None = None, precedence: Precedence | None = None) -> Built:
+    """Build the till, over a journal that is open already if it is `shared`; `precedence` of this process's cards.
 
     Raises ConfigError, BadProfile, JournalError: each says what to do.
     """
@@ -81,16 +88,24 @@ def build(configuration: Configuration, shared: Journal | None = None) -> Built:
 
     alarm, standing = box.alarms(journal, clock), identity.Standing(data)
     worker = issuer = line = None
+    precedence = precedence or Precedence()
     if address := configuration.sync.backend:
         link = Link(address, credential=credential)
         renew = partial(identity.renewed, credential)
         told = partial(of_journal, configuration, journal, clock, "market", box.software())
         worker = Worker(
-            journal, link, lambda versions: None, alarm, on_standing=standing.heard, renew=renew, condition=told
+            journal,
+            link,
+            lambda versions: None,
+            alarm,
+            on_standing=standing.heard,
+            renew=renew,
+            condition=told,
+            give_way=precedence.give_way,
         )
         line = Link(address, credential=credential)
         issuer = Backend(line, whose.terminal, whose.epoch)
-    behind = Behind(issuer, worker.wake if worker else lambda: None, standing.words)
+    behind = Behind(issuer, worker.wake if worker else lambda: None, standing.words, precedence)
     readers = partial(box.open_reader, configuration), partial(box.open_slot, configuration)
     till = over(configuration, journal, clock, *readers, behind)
     if worker is not None:
@@ -122,6 +137,7 @@ def over(
         pack=pack.value,
         issuer=behind.issuer,
         wake=behind.wake,
+        precedence=behind.precedence,
         closed=behind.closed,
     )
     return Till(parts)

@@ -158,6 +158,10 @@ class Till:
 
         An outcome that the disk did not take in an earlier visit is written first: the deal may have ended with it.
         """
+        with self.parts.precedence:
+            return self._serve(card)
+
+    def _serve(self, card: Card) -> Deal:
         before = self._running()
         self.parts.desk.begin(self.parts.clock.read(), None)
         self.parts.desk.flush()
@@ -216,7 +220,8 @@ class Till:
             raise refused("no_card")
         self.parts.chips.keep_down()
         self.parts.desk.begin(self.parts.clock.read(), card.wire)
-        purse = self.parts.desk.converse(select(self.parts.profiles))
+        with self.parts.precedence:
+            purse = self.parts.desk.converse(select(self.parts.profiles))
         if purse is None or not purse.number:
             raise refused("no_number")
         return purse.number

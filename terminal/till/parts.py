@@ -9,13 +9,14 @@ from tariffs.pack import Pack
 from terminal.chips import Chips
 from terminal.desk import Desk
 from terminal.ports import Clock
+from terminal.precedence import Precedence
 from terminal.till.issuer import Issuer
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a till is plugged to. `issuer` None: no backend is configured. `closed`: why the backend took the
-    terminal out of service, "" when it did not."""
+    """What a till is plugged to. `issuer` None: no backend is configured. `precedence`: held while a card is served.
+    `closed`: why the backend took the terminal out of service, "" when it did not."""
 
     market: Market
     topup: TopUp
@@ -27,4 +28,5 @@ class Parts:
     pack: Pack
     issuer: Issuer | None
     wake: Callable[[], None]
+    precedence: Precedence
     closed: Callable[[], str] = lambda: ""

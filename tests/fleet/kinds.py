@@ -18,6 +18,7 @@ from terminal.drivers.clock import CHINA, SystemClock
 from terminal.hospital.step import Step
 from terminal.library.counter import Counter as Library
 from terminal.library.counter import Rules
+from terminal.precedence import Precedence
 from terminal.till import issuer as till_issuer
 from tests import counters, tills
 from tests.bus import Bus, card, paid_fen
@@ -201,7 +202,7 @@ class Shelf:
         folder.mkdir()
         self.journal = Journal.open(folder / "journal.db", identity_of(address, number), "boot")
         rules = Rules(parse_lending(load_pack_files("builtin:jiaxing", "library")), frozenset())
-        self.counter = Library(self.journal, vault, SystemClock(), connected(ils_port), rules)
+        self.counter = Library(self.journal, vault, SystemClock(), connected(ils_port), rules, Precedence())
         self.chance = chance
         self._sending = _Sending(self.journal, address)
 

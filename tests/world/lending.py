@@ -16,6 +16,7 @@ from terminal.library.exceptions import listed
 from terminal.library.replay import replay, settle
 from terminal.library.results import Outcome, Result
 from terminal.ports import Moment
+from terminal.precedence import Precedence
 from tests.counters import VAULT
 from tests.world.station import Station, T
 from tests.world.violation import check
@@ -76,7 +77,7 @@ class LoanDesk(Station):
         assert self.journal is not None
         client = Ils(Account("library", 6001, "desk", "secret", Desk("JXLIB", "", "city")), self.branch.profile)
         TellingCounter.at = self
-        self.counter = TellingCounter(self.journal, VAULT, self.clock, client, self.rules())
+        self.counter = TellingCounter(self.journal, VAULT, self.clock, client, self.rules(), Precedence())
 
     def rules(self) -> Rules:
         """The local rules and the list of the blocked, as they are now."""

@@ -22,6 +22,7 @@ from sync.record import decode
 from terminal.chips import Chips
 from terminal.desk import Desk
 from terminal.ports import ContactlessReader
+from terminal.precedence import Precedence
 from terminal.till.counter import Till
 from terminal.till.deal import Step
 from terminal.till.issuer import Backend
@@ -74,6 +75,7 @@ class TillStation(Station):
                 pack=PACKS["jiaxing"],
                 issuer=Backend(self.link, self.number, self.identity.epoch),
                 wake=self.worker.wake,
+                precedence=Precedence(),
             )
         )
 

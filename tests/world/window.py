@@ -11,6 +11,7 @@ from sync.entitlements import BadDelta, Entitlements, Listed, build_delta
 from terminal.hospital.centre import Centre
 from terminal.hospital.counter import Counter
 from terminal.hospital.lookup import Parts
+from terminal.precedence import Precedence
 from tests.counters import BLOCKED, INSTITUTION, VAULT, chip_profiles, policy
 from tests.world.field import Fault, Wire
 from tests.world.station import Station
@@ -67,6 +68,7 @@ class Window(Station):
                 open_slot=lambda: ChipSlot(self),
                 chips=PROFILES,
                 software="world",
+                precedence=Precedence(),
             )
         )
 

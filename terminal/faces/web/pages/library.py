@@ -135,7 +135,7 @@ def page(house: House) -> Page | None:
     library = house.configuration.library
     if house.place is None or not library.branch:
         return None
-    desk = _Desk(house, house.place, build.over(library, house.journal, house.clock))
+    desk = _Desk(house, house.place, build.over(library, house.journal, house.clock, house.place.precedence))
     return Page(
         "library",
         "图书馆",
@@ -193,7 +193,8 @@ class _Desk:
     def contact(self, _who: Who, _operation: str, _body: Nothing) -> Visit:
         """The card in the slot."""
         try:
-            found = contact_number(self._place.openers.contact, self._house.configuration.hospital.chips)
+            with self._place.precedence:
+                found = contact_number(self._place.openers.contact, self._house.configuration.hospital.chips)
         except NotServed as no:
             raise Refused(no.reason, no.zh, no.en) from no
         except (ReaderLost, ApduError) as trouble:
