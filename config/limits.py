@@ -78,6 +78,9 @@ SIGNED_SHOWN_MAX = 160
 SHELF_LOCK_S = 1.0
 """How long a change of the shelf waits for another one, which takes some milliseconds: a rider may be waiting too."""
 
+TRUST_LOCK_S = 10.0
+"""How long a loader of signed files waits for another one: a stick takes seconds, a slow network nobody waits for."""
+
 CLOCK_AHEAD_DAYS = 400
 """A device that lay on a shelf for a year and was not fed is still believed; beyond that its clock is asked about."""
 

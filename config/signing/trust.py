@@ -4,13 +4,14 @@
     trust/metadata.zip    all metadata that was verified since, as one file: nothing older is taken again
 
 python-tuf works in a temporary copy; what it verified is kept in one durable step, so that a power cut leaves all of
-the old or all of the new.
+the old or all of the new. Of several loaders one works at a time (trust/lock): the slower would keep what it knew
+before, and forget what the other has seen.
 """
 
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +20,10 @@ from tuf.api import exceptions as tuf
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import Updater, UpdaterConfig
 
-from config.durable import replace_durably, telling, zipped
+from config.durable import alone, replace_durably, telling, zipped
 from config.errors import ConfigError
 from config.files import read_file, unzipped
-from config.limits import ROOT_BYTES_MAX, SIGNED_BYTES_MAX, SIGNED_LIST_BYTES_MAX, TRUST_BYTES_MAX
+from config.limits import ROOT_BYTES_MAX, SIGNED_BYTES_MAX, SIGNED_LIST_BYTES_MAX, TRUST_BYTES_MAX, TRUST_LOCK_S
 from config.signing import contents
 from config.signing.contents import Entry
 from config.signing.fetch import Fetcher
@@ -86,6 +87,7 @@ class Trust:
             raise ConfigError(str(self._root), zh, en, zh_do, en_do)
         with telling(self.folder, "未能保存信任根", "the root could not be kept"):
             self.folder.mkdir(parents=True, exist_ok=True)
+        with self._alone(), telling(self.folder, "未能保存信任根", "the root could not be kept"):
             if again:
                 self._kept.unlink(missing_ok=True)
             replace_durably(self._root, raw)
@@ -104,9 +106,11 @@ class Trust:
     ) -> Iterator["Opened"]:
         """What a stick or address offers to this device, verified at the time `at`; with `keep` that is remembered.
 
-        Raises ConfigError, with what to do: it is altered, older than what was seen, expired, or not whole.
+        Raises ConfigError, with what to do: it is altered, older than what was seen, expired, or not whole; or another
+        program is loading.
         """
-        with _speaking(fetcher.base), self._room() as room:
+        self._bootstrap()
+        with _speaking(fetcher.base), self._alone() if keep else nullcontext(), self._room() as room:
             updater = Updater(
                 str(room),
                 f"{fetcher.base}metadata/",
@@ -123,6 +127,17 @@ class Trust:
                 if keep:
                     self._keep(room)
             yield opened
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with ExitStack() as held:
+            try:
+                held.enter_context(alone(self.folder / "lock", TRUST_LOCK_S, "another program is loading"))
+            except OSError as wrong:
+                zh, en = f"现在不能装入：{wrong.strerror}", f"nothing can be loaded now: {wrong.strerror}"
+                zh_do, en_do = "等另一次装入结束后再试", "wait until the other one has ended, and try again"
+                raise ConfigError(str(self.folder), zh, en, zh_do, en_do) from wrong
+            yield
 
     def _bootstrap(self) -> bytes:
         if not self._root.exists():

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from tuf.api.metadata import Metadata, Root, Targets
+from tuf.ngclient import Updater
 
 from config.durable import zipped
 from config.errors import ConfigError
 from config.limits import ROOT_BYTES_MAX
 from config.model import Configuration
+from config.signing import trust
 from config.signing.contents import Entry
 from config.signing.fetch import StickFetcher
 from config.signing.keys import KeyRing
@@ -53,6 +55,32 @@ def test_an_older_list_of_the_operator_under_a_new_timestamp_is_refused(office: 
         snapshot.meta["bus.json"].version -= 1
     made.do_timestamp(force=True)
     assert "older than what was taken" in refusal(bus, office.repository)
+
+
+def test_two_loaders_at_once_do_not_forget_what_one_of_them_has_seen(
+    office: OfficeRoom, bus: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer's, which a slow address holds, and a technician's stick."""
+    old = office.folder / "usb"
+    office.publish("jiaxing-2027.1", JANUARY)
+    newer, refresh, said = office.stick("second"), Updater.refresh, list[str]()
+
+    def slowly(updater: Updater) -> None:
+        refresh(updater)
+        if not said:
+            said.append("")
+            try:
+                take(bus, newer)
+            except ConfigError as refused:
+                said.append(refused.en)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Updater, "refresh", slowly)
+        patch.setattr(trust, "TRUST_LOCK_S", 0.05)
+        take(bus, old)
+    assert said == ["", "nothing can be loaded now: another program is loading"]
+    take(bus, newer)
+    assert "older than what was taken" in refusal(bus, old)
 
 
 # freeze
