@@ -3,11 +3,13 @@
 import gzip
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import pytest
+from starlette.applications import Starlette
 
 from sync.backend import guard
 from sync.backend.app import create_app
@@ -16,10 +18,12 @@ from sync.backend.gate import Gate
 from sync.backend.operator import Operator
 from sync.batch import Batch, BatchMessage, pack
 from sync.condition import Condition
+from sync.link import Link
 from sync.record import GENESIS, Row, encode
 from sync.session import Answer, Enrolled, Problem
+from terminal.commands.back_office import operator_token
 from tests.rows import AT, HELD
-from tests.serving import KEYS, NOW
+from tests.serving import KEYS, NOW, serving
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS: dict[str, Any] = description()["components"]["schemas"]
@@ -30,17 +34,56 @@ def test_the_description_in_docs_is_the_one_that_is_spoken() -> None:
     assert (ROOT / "docs" / "sync-api.json").read_text("utf-8") == text(), made
 
 
-def test_every_path_that_is_served_is_described_and_no_other(tmp_path: Path) -> None:
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Starlette]:
     app = create_app(tmp_path, KEYS, lambda: NOW, operator=Operator(tmp_path))
-    routes: list[Any] = [*app.routes, *guard.routes(cast(Gate, None))]
-    served = {
-        (method.lower(), re.sub(r":int\}", "}", route.path))
+    yield app
+    app.state.backend.close()
+
+
+def test_every_path_that_is_served_is_described_and_no_other_each_with_what_it_reads_of_the_query(
+    served: Starlette,
+) -> None:
+    routes: list[Any] = [*served.routes, *guard.routes(cast(Gate, None))]
+    found = {
+        (method.lower(), re.sub(r":int\}", "}", route.path), getattr(route.endpoint, "query", None))
         for route in routes
         for method in route.methods - {"HEAD"}
         if route.path not in PAGES
     }
-    app.state.backend.close()
-    assert {(way.method, way.path) for way in WAYS} == served and len(WAYS) == len(served)
+    assert {(way.method, way.path, way.query) for way in WAYS} == found and len(WAYS) == len(found)
+
+
+def test_a_query_is_read_as_a_described_struct_and_nowhere_else() -> None:
+    """Or a parameter could be served that no description names."""
+    sources = (file for room in ("sync", "terminal") for file in (ROOT / room).rglob("*.py"))
+    places = {str(file.relative_to(ROOT)): file.read_text("utf-8").count("query_params") for file in sources}
+    assert {name: times for name, times in places.items() if times} == {
+        "sync/backend/operator.py": 1,
+        "terminal/faces/web/site.py": 1,
+    }
+
+
+def test_the_description_names_each_parameter_of_a_query() -> None:
+    paths = description()["paths"]
+    named = {
+        way.path: {one["name"] for one in paths[way.path][way.method].get("parameters", ()) if one["in"] == "query"}
+        for way in WAYS
+    }
+    assert named == {way.path: set(way.query.__struct_fields__) if way.query else set() for way in WAYS}
+    assert named["/v1/operator/stick"] == {"proof", "enrol"}
+
+
+@pytest.mark.parametrize("asked", ["stick?enrol=perhaps", "stick?enrols=yes", "issuer/take", "issuer/take?name=../x"])
+def test_a_query_that_is_not_as_described_is_refused_and_only_the_operator_is_told_why(
+    tmp_path: Path, asked: str
+) -> None:
+    with serving(tmp_path) as address:
+        operator, anybody = Link(address, token=operator_token(tmp_path)), Link(address)
+        answer, refused = (link.post(f"/v1/operator/{asked}", b"") for link in (operator, anybody))
+        operator.close()
+        anybody.close()
+    assert answer.status == 400 and b'"bad_question"' in answer.body and refused.status == 401
 
 
 def test_every_reference_leads_somewhere_and_every_way_is_told_in_two_languages() -> None:

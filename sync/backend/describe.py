@@ -15,9 +15,11 @@ from sync.backend.desk import CorrectionsOf, StatementOf, WhatOf, WhoIs
 from sync.backend.gate import CertificateRequest
 from sync.backend.health import Health
 from sync.backend.hospital import Verdict
+from sync.backend.operator import StickQuery
 from sync.batch import BatchMessage
 from sync.carried import Carried
 from sync.condition import Condition
+from sync.parameters import parameters
 from sync.record import Row
 
 JSON, GZIP, TEXT = "application/json", "application/gzip", "text/plain"
@@ -25,7 +27,7 @@ JSON, GZIP, TEXT = "application/json", "application/gzip", "text/plain"
 
 class Way(NamedTuple):
     """One way to ask: what it is for in two languages, who may, what is sent and what comes back. A type stands for
-    JSON, a text for a media type, None for nothing."""
+    JSON, a text for a media type, None for nothing; `query` is a struct of parameters."""
 
     method: str
     path: str
@@ -34,6 +36,7 @@ class Way(NamedTuple):
     who: str = "operator"
     asks: Any = None
     gives: Any = JSON
+    query: type[msgspec.Struct] | None = None
 
 
 WAYS = (
@@ -62,14 +65,15 @@ WAYS = (
     Way("get", "/v1/lock-report", "锁卡报告", "The issuer's lock report", gives=TEXT),
     Way("get", "/v1/xf", "全部消费，XF 格式", "All consumptions, as XF", gives=TEXT),
     Way("post", "/v1/operator/stick", "U 盘上的一批记录", "A batch that came on a stick, as its bytes", asks=GZIP,
-        gives=Carried),
+        gives=Carried, query=StickQuery),
     Way("post", "/v1/operator/day/close", "日结", "Close a merchant's day", asks=office.DayOf, gives=days.DayReport),
     Way("post", "/v1/operator/day/show", "重印日结", "A closed day's report again", asks=office.DayOf,
         gives=days.DayReport | None),
     Way("post", "/v1/operator/day/list", "已日结的日期", "The closed days", asks=office.MerchantOf),
     Way("post", "/v1/operator/issuer/make", "生成 XF", "Make XF files", asks=office.DayOf),
     Way("post", "/v1/operator/issuer/file", "取 XF 文件", "An XF file", asks=office.FileOf, gives=TEXT),
-    Way("post", "/v1/operator/issuer/take", "收 SS、QS、NS", "Take SS, QS or NS; ?name=", asks=TEXT),
+    Way("post", "/v1/operator/issuer/take", "收 SS、QS、NS", "Take SS, QS or NS", asks=TEXT,
+        query=office.FileOf),
     Way("post", "/v1/operator/issuer/compare", "与发卡方对账", "Both books compared", asks=office.MerchantOf,
         gives=differences.Comparison),
     Way("get", "/v1/operator/health", "终端运行状况", "How the fleet is", gives=Health),
@@ -90,7 +94,8 @@ _REFUSALS = {
 
 def description() -> dict[str, Any]:
     """The whole description."""
-    types = [way.asks for way in WAYS] + [way.gives for way in WAYS] + [session.Problem, Condition, Row]
+    types = [way.asks for way in WAYS] + [way.gives for way in WAYS] + [way.query for way in WAYS]
+    types += [session.Problem, Condition, Row]
     typed = [kind for kind in types if kind is not None and not isinstance(kind, str)]
     found, schemas = msgspec.json.schema_components(typed, ref_template="#/components/schemas/{name}")
     references = dict(zip(map(repr, typed), found, strict=True))
@@ -100,7 +105,10 @@ def description() -> dict[str, Any]:
     schemas["BatchMessage"]["properties"]["state"] = references[repr(Condition)]
     paths: dict[str, dict[str, Any]] = {}
     for way in WAYS:
-        paths.setdefault(way.path, {})[way.method] = _operation(way, references)
+        operation = paths.setdefault(way.path, {})[way.method] = _operation(way, references)
+        if way.query is not None:
+            members = schemas[references[repr(way.query)]["$ref"].rpartition("/")[2]]
+            operation["parameters"] = [*operation.get("parameters", ()), *parameters(members)]
     return {
         "openapi": "3.1.0",
         "info": {"title": "市民卡终端后台 · The citizen-card terminals' backend", "version": "1"},

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from sync.backend import days, differences, issuer
 from sync.backend.bodies import TooLong, read_body
-from sync.backend.operator import Endpoint, Operator, problem
+from sync.backend.operator import Endpoint, Operator, problem, queried
 from sync.backend.service import Service
 from sync.backend.store import Database
 from sync.issuer_files import BadFile
@@ -39,7 +39,7 @@ class MerchantOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file that was made here."""
+    """A file of the issuer's interface."""
 
     name: FileName
 
@@ -74,13 +74,12 @@ def office_routes(backend: Service, operator: Operator, now: Callable[[], str]) 
             raise days.CannotClose(f"还有 {behind} 条记录未入账，请稍候 · {behind} rows are not in the books yet: wait")
         return days.close(database, of.merchant, of.day, now(), of.early)
 
-    async def take(request: Request) -> Response:
+    async def take(request: Request, query: FileOf) -> Response:
         try:
-            name = msgspec.convert(request.query_params.get("name", ""), FileName)
-            return given(await run_in_threadpool(taken, name, await read_body(request, ISSUER_ANSWER_BYTES_MAX)))
+            return given(await run_in_threadpool(taken, query.name, await read_body(request, ISSUER_ANSWER_BYTES_MAX)))
         except WRONG as wrong:
             return problem(409, "cannot", str(wrong))
-        except (TooLong, msgspec.ValidationError, UnicodeDecodeError) as wrong:
+        except (TooLong, UnicodeDecodeError) as wrong:
             return problem(400, "bad_file", str(wrong))
 
     def made(database: Database, of: DayOf) -> Any:
@@ -93,7 +92,7 @@ def office_routes(backend: Service, operator: Operator, now: Callable[[], str]) 
         "issuer/make": asks(DayOf, made),
         "issuer/file": asks(FileOf, lambda store, of: issuer.text_of(store, of.name)),
         "issuer/compare": asks(MerchantOf, lambda store, of: differences.compared(store, of.merchant)),
-        "issuer/take": operator.guarded(take),
+        "issuer/take": operator.guarded(queried(FileOf, take)),
     }
     return [Route(f"/v1/operator/{path}", endpoint, methods=["POST"]) for path, endpoint in asked.items()]
 

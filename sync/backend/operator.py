@@ -8,7 +8,9 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -21,12 +23,21 @@ from sync.backend.gate import Gate, Refused
 from sync.backend.service import Service
 from sync.batch import BadBatch, Batch, unpack
 from sync.carried import new_key, public_of, seal
-from sync.limits import BATCH_GZIP_BYTES_MAX, UNAVAILABLE_SECONDS
+from sync.limits import BATCH_GZIP_BYTES_MAX, PROOF_CHARS_MAX, UNAVAILABLE_SECONDS
 from sync.session import Problem
 
 TOKEN = "operator.token"
 STICK_KEY = "stick.key"
 Endpoint = Callable[[Request], Awaitable[Response]]
+Q = TypeVar("Q")
+
+
+class StickQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`proof`: what lies beside the batch, "" for none. `enrol` "yes" enrols a terminal that the backend has never
+    seen: a person at the office said so."""
+
+    proof: Annotated[str, msgspec.Meta(max_length=PROOF_CHARS_MAX)] = ""
+    enrol: Literal["yes", "no"] = "no"
 
 
 class Operator:
@@ -51,12 +62,27 @@ class Operator:
     def guarded(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint behind the token ("Authorization: Bearer …")."""
 
+        @wraps(endpoint)
         async def asked(request: Request) -> Response:
             if not self.is_known(request):
                 return problem(401, "not_the_operator", "send Authorization: Bearer, with what operator.token holds")
             return await endpoint(request)
 
         return asked
+
+
+def queried(kind: type[Q], endpoint: Callable[[Request, Q], Awaitable[Response]]) -> Endpoint:
+    """The endpoint with its query parameters as the struct `kind`, which it bears as `query` for its description."""
+
+    async def asked(request: Request) -> Response:
+        try:
+            query = msgspec.convert(dict(request.query_params), kind)
+        except msgspec.ValidationError as wrong:
+            return problem(400, "bad_question", str(wrong))
+        return await endpoint(request, query)
+
+    asked.query = kind  # type: ignore[attr-defined]
+    return asked
 
 
 def problem(status: int, what: str, detail: str) -> Response:
@@ -74,30 +100,26 @@ def unavailable(wrong: Exception) -> Response:
 
 def stick_routes(backend: Service, operator: Operator, gate: Gate | None) -> list[Route]:
     """`POST /v1/operator/stick?proof=…`: one batch as it lies on a stick and the proof beside it; the answer's file
-    comes back.
+    comes back."""
 
-    `?enrol=yes` enrols a terminal that the backend has never seen: a person at the office said so.
-    """
-
-    async def stick(request: Request) -> Response:
+    async def stick(request: Request, query: StickQuery) -> Response:
         try:
             raw = await read_body(request, BATCH_GZIP_BYTES_MAX)
             batch = await run_in_threadpool(unpack, raw)
             if gate is not None:
-                await run_in_threadpool(gate.carried, batch.terminal, request.query_params.get("proof", ""), raw)
+                await run_in_threadpool(gate.carried, batch.terminal, query.proof, raw)
         except Refused as refused:
             return problem(refused.status, refused.problem, str(refused))
         except TooLong as wrong:
             return problem(413, "bad_batch", str(wrong))
         except BadBatch as wrong:
             return problem(400, "bad_batch", str(wrong))
-        may_enrol = request.query_params.get("enrol") == "yes"
         return Response(
-            await run_in_threadpool(answered, backend, operator, raw, batch, may_enrol),
+            await run_in_threadpool(answered, backend, operator, raw, batch, query.enrol == "yes"),
             media_type="application/json",
         )
 
-    return [Route("/v1/operator/stick", operator.guarded(stick), methods=["POST"])]
+    return [Route("/v1/operator/stick", operator.guarded(queried(StickQuery, stick)), methods=["POST"])]
 
 
 def answered(backend: Service, operator: Operator, raw: bytes, batch: Batch, may_enrol: bool) -> bytes:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -83,7 +84,7 @@ def take(files: tuple[Path, ...], data: Path, address: str, as_json: bool) -> No
 
     Exit status 1 when a line fits nothing that was delivered.
     """
-    took = [asked(data, address, f"issuer/take?name={file.name}", file.read_bytes()) for file in files]
+    took = [asked(data, address, f"issuer/take?name={quote(file.name)}", file.read_bytes()) for file in files]
 
     def line(one: dict[str, object]) -> str:
         again = "，已收过 · taken before" if one["again"] else ""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from sync.parameters import parameters
 from terminal.faces.web.acting import Told
 from terminal.faces.web.answers import Problem
 from terminal.faces.web.limits import OPERATION_CHARS_MAX, OPERATION_CHARS_MIN
@@ -45,7 +46,7 @@ def description(pages: Sequence[Page]) -> dict[str, Any]:
         "/api/log_in": _post("log in at a page", "登录", shape[repr(LogIn)], shape[repr(LoggedIn)], named=False),
     }
     for ask in asks:
-        query = _query(components[shape[repr(ask.query)]["$ref"].rpartition("/")[2]])
+        query = parameters(components[shape[repr(ask.query)]["$ref"].rpartition("/")[2]])
         paths[f"/api/{ask.name}"] = _get(ask.en, ask.zh, shape[repr(ask.answer)], query, ask.open)
     for act in acts:
         paths[f"/api/{act.name}"] = _post(act.en, act.zh, shape[repr(act.body)], shape[repr(act.answer)])
@@ -98,15 +99,6 @@ def _events() -> dict[str, Any]:
 
 def _path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-
-
-def _query(described: dict[str, Any]) -> list[dict[str, Any]]:
-    """The query struct's members, one parameter each; `described` is its schema."""
-    required = described.get("required", ())
-    return [
-        {"name": name, "in": "query", "required": name in required, "schema": schema}
-        for name, schema in described["properties"].items()
-    ]
 
 
 def text(pages: Sequence[Page]) -> bytes:
