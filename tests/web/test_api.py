@@ -2,15 +2,22 @@
 
 import http.client
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
-from terminal.faces.web import openapi
+import pytest
+
+from config.store import load_pack_files
+from terminal.faces.web import limits, openapi
 from terminal.faces.web.face import WebFace
 from terminal.faces.web.page import Role
+from terminal.faces.web.server import CONNECTIONS_MAX
 from terminal.mode import Mode
-from tests.bus import card
+from terminal.packs import shelf_of
+from tests.bus import PACKS, card
+from tests.serving import wait_until
 from tests.web.served import PATIENCE, Client, Served
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -109,6 +116,48 @@ def test_more_pages_than_the_device_can_serve_are_told_so(served: Served) -> Non
     assert Listening(served).status == 503
     for page in pages:
         page.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /api/status HTTP/1.1\r\n", b"half a body"])
+def test_who_does_not_send_a_whole_request_gives_its_place_back(
+    served: Served, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(limits, "REQUEST_S", 0.3)
+    if sent == b"half a body":
+        head = f"POST /api/log_in HTTP/1.1\r\nHost: 127.0.0.1:{served.face.port}\r\nContent-Length: 99\r\n"
+        sent = head.encode() + b'Content-Type: application/json\r\n\r\n{"name"'
+    silent = [socket.create_connection(("127.0.0.1", served.face.port), PATIENCE) for _ in range(CONNECTIONS_MAX)]
+    for one in silent:
+        one.sendall(sent)
+    wait_until(lambda: served.client().get("/api/status").status == 200, PATIENCE)
+    for one in silent:
+        one.close()
+
+
+def test_a_page_that_listens_is_not_hung_up_on(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUEST_S", 0.05)
+    page = Listening(served)
+    page.next("status")
+    for number in (1, 2, 3):
+        sleep(0.1)  # longer than a request may take
+        served.tap(card(number))
+        page.next("signal")
+    page.close()
+
+
+HUGE = 2**63
+
+
+def test_numbers_and_days_that_nothing_has_are_refused_in_words(served: Served) -> None:
+    clerk, technician = served.client(Role.SUPERVISOR), served.client(Role.TECHNICIAN)
+    asked = [f"taps?before={HUGE}", f"tap?seq={HUGE}", "day?day=2026-13-45", "day?day=0000-00-00"]
+    assert [clerk.get(f"/api/{question}").status for question in asked] == [400, 400, 422, 422]
+    acts = [("adjust_ask", {"debit": HUGE, "amount_fen": 5, "why": "goodwill"}), ("adjust_confirm", {"asked": HUGE})]
+    assert [clerk.act(name, body).status for name, body in acts] == [400, 400]
+    shelf, flat = shelf_of(served.bus.configuration), PACKS["jiaxing-flat"]
+    shelf.load(load_pack_files("builtin:jiaxing-flat"), flat.version, flat.in_force_from)
+    said = technician.act("pack_order", {"version": flat.version, "on": "2027-02-30"})
+    assert (said.status, said.json["problem"]) == (422, "bad_day")
 
 
 def test_another_terminal_on_the_same_port_is_waited_for(served: Served) -> None:

@@ -42,6 +42,9 @@ OPERATION_CHARS_MIN, OPERATION_CHARS_MAX = 16, 64
 OPERATIONS_KEPT = 20_000
 """Answers kept for whoever lost one: weeks of a busy counter."""
 
+REQUEST_S = 10.0
+"""How long a request may take to arrive, on the same machine: who sends no more of it gives the place back."""
+
 STREAMS_MAX = 16
 """Pages that listen at once: a browser's tabs, a kiosk, a program or two."""
 

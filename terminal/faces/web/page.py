@@ -6,6 +6,7 @@ The site makes a route of each part, guards it, describes it in OpenAPI, and giv
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,14 @@ class Refused(Exception):
     def __init__(self, problem: str, zh: str, en: str) -> None:
         super().__init__(problem)
         self.problem, self.zh, self.en = problem, zh, en
+
+
+def day_of(text: str) -> date:
+    """The day of an ISO date that has the right figures. Raises Refused: no calendar has it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as wrong:
+        raise Refused("bad_day", f"没有 {text} 这一天", f"there is no day {text}") from wrong
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

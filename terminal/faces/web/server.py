@@ -2,15 +2,17 @@
 
 import logging
 import socket
+from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from dataclasses import replace
 
 from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from terminal.faces.web import limits
 from terminal.faces.web.accounts import Accounts
 from terminal.faces.web.acting import Acting
 from terminal.faces.web.guard import Guard
-from terminal.faces.web.limits import STOP_S
 from terminal.faces.web.logbook import Logbook
 from terminal.faces.web.login import LogInPage
 from terminal.faces.web.operations import Operations
@@ -23,6 +25,37 @@ from terminal.faces.web.stream import Stream
 
 CONNECTIONS_MAX = 64
 """At once: some pages with six connections each, and programs. More wait or are turned away."""
+
+
+class Punctual(H11Protocol):
+    """uvicorn's HTTP/1.1 that hangs up on whoever does not send a whole request in time: places are few.
+
+    uvicorn itself waits for ever. Between two requests of one connection its own, shorter patience holds.
+    """
+
+    _look: TimerHandle
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """See asyncio."""
+        super().connection_made(transport)
+        self._look_later(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        self._look.cancel()
+        super().connection_lost(exc)
+
+    def _look_later(self, seen: object) -> None:
+        self._look = self.loop.call_later(limits.REQUEST_S, self._hang_up_if_late, seen)
+
+    def _hang_up_if_late(self, seen: object) -> None:
+        """Unless a whole request is being answered, or one has come since it was `seen` that there was none."""
+        cycle = self.cycle
+        answering = cycle is not None and not cycle.more_body and not cycle.response_complete
+        if not answering and cycle is seen:
+            self.transport.close()
+        else:
+            self._look_later(None if answering else cycle)
 
 
 class Served:
@@ -45,7 +78,7 @@ class Served:
         self._server = Server(
             Config(
                 guard,
-                http="h11",
+                http=Punctual,
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
@@ -54,7 +87,7 @@ class Served:
                 server_header=False,
                 proxy_headers=False,
                 limit_concurrency=CONNECTIONS_MAX,
-                timeout_graceful_shutdown=int(STOP_S),
+                timeout_graceful_shutdown=int(limits.STOP_S),
             )
         )
 

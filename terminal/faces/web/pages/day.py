@@ -15,7 +15,7 @@ from tariffs.stops import Place, Stop
 from tariffs.stops import distance as metres
 from terminal.faces.web.evidence import CHUNK, latest, readable, reason_words
 from terminal.faces.web.limits import DAY_ROWS_MAX
-from terminal.faces.web.page import Ask, House, Nothing, Page, Who
+from terminal.faces.web.page import Ask, House, Nothing, Page, Who, day_of
 
 HOURS = 24
 
@@ -86,8 +86,9 @@ class Pictures:
         self._house = house
 
     def day(self, _who: Who | None, asked: OneDay) -> Day:
-        """One day by the hour."""
-        wanted = asked.day or self._house.clock.read().at.date().isoformat()
+        """One day by the hour. Raises Refused."""
+        on = day_of(asked.day) if asked.day else self._house.clock.read().at.date()
+        wanted = on.isoformat()
         rows, whole = self._rows_of(wanted)
         passed, refused, fen = [0] * HOURS, [0] * HOURS, [0] * HOURS
         reasons: Counter[str] = Counter()
@@ -107,7 +108,7 @@ class Pictures:
                 fen[hour] += event.amount if isinstance(event, Held) and isinstance(ended.get(row.seq), Done) else 0
         told = [Reason(*reason_words(reason), count) for reason, count in reasons.most_common()]
         hours = [Hour(*one) for one in zip(passed, refused, fen, strict=True)]
-        dots, ways = self._map(taps, date.fromisoformat(wanted))
+        dots, ways = self._map(taps, on)
         return Day(wanted, hours, told, dots, ways, whole)
 
     def queue(self, _who: Who | None, _asked: Nothing) -> Queue:

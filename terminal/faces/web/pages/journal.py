@@ -4,8 +4,10 @@ from typing import Annotated
 
 import msgspec
 
+from sync.batch import Seq
 from sync.events import Admitted, Held, Refused
 from sync.limits import RECALL_ROWS_MAX
+from sync.session import Count
 from terminal.faces.web.evidence import Evidence, Line, evidence, latest, line_of
 from terminal.faces.web.limits import DAY_ROWS_MAX, SEARCH_ROWS_MAX
 from terminal.faces.web.page import Ask, House, Page, Who
@@ -22,7 +24,7 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     card: Annotated[str, msgspec.Meta(pattern=r"\A([0-9]{4,20})?\Z")] = ""
     day: Annotated[str, msgspec.Meta(pattern=r"\A([0-9]{4}-[0-9]{2}-[0-9]{2})?\Z")] = ""
-    before: Annotated[int, msgspec.Meta(ge=0)] = 0
+    before: Count = 0
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -35,7 +37,7 @@ class Found(msgspec.Struct, frozen=True):
 class OneTap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A row's number."""
 
-    seq: Annotated[int, msgspec.Meta(ge=1)]
+    seq: Seq
 
 
 class Taps:

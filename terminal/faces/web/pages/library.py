@@ -9,6 +9,7 @@ import msgspec
 
 from apdu.errors import ApduError
 from apdu.social.masked import masked_name
+from sync.batch import Seq
 from sync.vault import BadVault, Unsealable
 from terminal.chipcard import NotServed
 from terminal.counters.limits import WAIT_S_MAX
@@ -66,7 +67,7 @@ class Fee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An exception by the number of its row."""
 
-    seq: int
+    seq: Seq
 
 
 class Reader(msgspec.Struct, frozen=True):

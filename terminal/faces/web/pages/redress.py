@@ -6,19 +6,18 @@ from typing import Annotated
 import msgspec
 
 from sync import recall
+from sync.batch import Seq
 from sync.events import AdjustAsked, AdjustDropped, Adjusted, Held
 from sync.events.adjust import AdjustWhy
 from sync.record import Row
 from terminal.faces.web.evidence import Adjustment, adjustments_of, left_fen, line_of
 from terminal.faces.web.page import COUNTER, Act, Ask, House, Nothing, Page, Refused, Role, Who
 
-Number = Annotated[int, msgspec.Meta(ge=1)]
-
 
 class AskFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Give `amount_fen` back of the debit in row `debit`."""
 
-    debit: Number
+    debit: Seq
     amount_fen: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
     why: AdjustWhy
 
@@ -33,7 +32,7 @@ class Answered(msgspec.Struct, frozen=True):
 class OneAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The row that asked."""
 
-    asked: Number
+    asked: Seq
 
 
 class Redress:

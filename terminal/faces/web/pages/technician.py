@@ -1,6 +1,5 @@
 """The technician's page: parts and self-test, packs, sync, log, and a diagnostic bundle without personal data."""
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -8,7 +7,7 @@ import msgspec
 from config.editions import State
 from terminal import packs
 from terminal.faces.web.bundle import made
-from terminal.faces.web.page import Act, Ask, House, Nothing, Page, Role, Who
+from terminal.faces.web.page import Act, Ask, House, Nothing, Page, Role, Who, day_of
 
 if TYPE_CHECKING:
     from terminal.kinds import Shelved
@@ -133,12 +132,12 @@ class Technician:
         return found
 
     def order(self, _who: Who, _operation: str, asked: Order) -> Ordered:
-        """A waiting pack gets its day; the device takes it between two trips. Raises ConfigError."""
+        """A waiting pack gets its day; the device takes it between two trips. Raises ConfigError, Refused."""
         shelf = packs.shelf_of(self._house.configuration, asked.kind)
         edition = shelf.state().find(asked.version).edition
         _shelved()[asked.kind].check(self._house.configuration, shelf.files(edition), asked.version)
         today = self._house.clock.read().at.date()
-        day = date.fromisoformat(asked.on) if asked.on else max(today, edition.in_force_from)
+        day = day_of(asked.on) if asked.on else max(today, edition.in_force_from)
         shelf.change(lambda state: state.ordered(asked.version, day))
         return Ordered(asked.version, day.isoformat())
 
