@@ -95,6 +95,12 @@ class Cluster:
         self._server.kill()
         self._server.wait(30)
 
+    def stop(self) -> None:
+        """End the server in good order, whoever is connected."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(60)
+
     def process(self, title: str) -> int:
         """The server's process of that title, such as "walreceiver"."""
         assert self._server is not None

@@ -94,8 +94,10 @@ class Postgres:
         import psycopg
         from psycopg.rows import dict_row
 
-        from sync.backend.postgres.link import noticing
+        from sync.backend.postgres.link import is_left, noticing
 
+        if self._connection is not None and not self._connection.closed and is_left(self._connection):
+            self._connection.close()
         if self._connection is None or self._connection.closed or self._connection.broken:
             self._connection = psycopg.connect(noticing(self._address), autocommit=True, row_factory=dict_row)
         return self._connection

@@ -4,11 +4,13 @@ A commit that waits for its synchronous standby can be cut short: the server the
 standby may not have it. Such a commit is none for us.
 """
 
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import IntLoader
 from psycopg_pool import ConnectionPool
@@ -34,6 +36,17 @@ def noticing(line: str) -> str:
     A server that is there and waits for its standby is waited for.
     """
     return make_conninfo("", **(_SOON | conninfo_to_dict(line)))
+
+
+def is_left(link: psycopg.Connection[Any]) -> bool:
+    """Whether the server has left an idle connection, as by a restart. It says so unasked, which costs nobody a
+    question: where something can be read that nobody waits for, another connection is better.
+    """
+    if link.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        return False
+    heard = select.poll()
+    heard.register(link.fileno(), select.POLLIN)
+    return bool(heard.poll(0))
 
 
 class Link(psycopg.Connection[Any]):
@@ -62,6 +75,12 @@ class Links:
             link.prepare()
             configure(link)
 
+        def there(link: Link) -> None:
+            if is_left(link):
+                link.close()
+                self._pool.check()  # the others were left with it, and the pool would pause between two that it finds
+                raise psycopg.OperationalError("the server has left the connection")
+
         # Given up soon, for the next request tries anew: the pool's own tries are a minute apart after a minute.
         self._pool = ConnectionPool(
             noticing(line),
@@ -71,6 +90,7 @@ class Links:
             timeout=SECONDS,
             reconnect_timeout=SECONDS,
             configure=made,
+            check=there,
             open=True,
         )
 
