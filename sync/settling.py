@@ -21,7 +21,7 @@ from tariffs.copay.claim import BadClaim, Claim, Entitlement, Key, OnCard
 from tariffs.copay.policy import Policy
 from tariffs.copay.settle import settle as settle_claim
 
-OPERATION_DIGITS = 20
+OPERATION_DIGITS, TERMINAL_DIGITS = 20, 8
 
 
 class BadCase(ValueError):
@@ -149,6 +149,11 @@ def row_of(operation: str, terminal: str, epoch: int) -> int:
     """The row that holds an operation of this terminal and epoch; 0 for another's."""
     own = operation.startswith(f"{terminal}{epoch:04d}") and len(operation) == OPERATION_DIGITS
     return int(operation[-8:]) if own and operation.isascii() and operation.isdigit() else 0
+
+
+def terminal_of(operation: str) -> str:
+    """Whose operation it is, as its name says."""
+    return operation[:TERMINAL_DIGITS]
 
 
 def bound_to(terminal: str, epoch: int, seq: int) -> str:

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 
 from sync.backend.custody import Custody
+from sync.backend.hospital import Hospital
 from sync.backend.postgres import schema
 from sync.backend.registry import Registry
 from sync.backend.sql import open_sql
@@ -20,6 +22,7 @@ from sync.session import State
 from sync.worker import enrol
 from tests import stores
 from tests.authorities import NUMBER, City
+from tests.counters import VAULT, policy
 from tests.postgres import cluster
 from tests.serving import Terminal, alarms, counts, wait_until
 from tests.test_custody import PSAM, paid, started
@@ -90,6 +93,24 @@ def test_terminals_wait_while_the_database_is_away_and_go_on_when_it_is_back(tmp
             link.close()
             wait_until(lambda: counts(backend) == {"done": 2}, 60)
         city.registry.sql.close()
+
+
+def test_a_terminal_is_told_of_its_own_bills_alone(tmp_path: Path) -> None:
+    city = City(tmp_path)
+    with city.serving() as backend:
+        backend.hospital = Hospital(VAULT, policy())
+        link = city.link(city.device("one"))
+        for number, status in ((NUMBER, 200), ("00330402", 403)):
+            asked: list[tuple[str, dict[str, object]]] = [
+                ("verdict", {"operation": f"{number}000100000001"}),
+                ("statement", {"terminal": number, "day": "20240506"}),
+                ("corrections", {"terminal": number}),
+            ]
+            for name, question in asked:
+                assert link.post(f"/v1/hospital/{name}", msgspec.json.encode(question)).status == status, (name, number)
+        assert link.post("/v1/hospital/insured", msgspec.json.encode({"person": "0" * 32})).status == 200
+        link.close()
+    city.registry.sql.close()
 
 
 @pytest.mark.parametrize("store", ["file", "database"])

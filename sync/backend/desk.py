@@ -13,11 +13,13 @@ from starlette.routing import Route
 
 from sync.backend import hospital
 from sync.backend.bodies import TooLong, read_body
+from sync.backend.registry import Met
 from sync.backend.service import Service
 from sync.batch import Terminal
 from sync.entitlements import BadDelta, Person, Ref, Version, read_delta
 from sync.limits import DELTA_GZIP_BYTES_MAX, QUESTION_BYTES_MAX
 from sync.session import Name
+from sync.settling import terminal_of
 
 T = TypeVar("T")
 PAGE = 100
@@ -36,6 +38,11 @@ class WhatOf(msgspec.Struct, frozen=True):
     """Ask for the verdict on an operation."""
 
     operation: Name
+
+    @property
+    def terminal(self) -> str:
+        """Whose operation it is."""
+        return terminal_of(self.operation)
 
 
 class StatementOf(msgspec.Struct, frozen=True):
@@ -85,6 +92,9 @@ class Desk:
                 question = decoder.decode(await read_body(request, QUESTION_BYTES_MAX))
             except (TooLong, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
                 return self._answer({"problem": "bad_question", "detail": str(wrong)[:200]}, 400)
+            met: Met | None = getattr(request.state, "met", None)
+            if met is not None and getattr(question, "terminal", met.terminal) != met.terminal:
+                return self._answer({"problem": "not_yours", "detail": "another counter's bills"}, 403)
             return self._answer(await run_in_threadpool(ask, question), 200)
 
         return endpoint

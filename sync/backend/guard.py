@@ -31,7 +31,7 @@ from sync.session import Problem
 OPEN = ("/v1/authority", "/v1/health", *PAGE)
 """What anybody may ask."""
 OF_COUNTERS = tuple(f"/v1/hospital/{name}" for name in ("insured", "verdict", "statement", "corrections"))
-"""What any terminal may ask."""
+"""What any terminal may ask; of bills each its own (sync/backend/desk.py)."""
 
 _requests = msgspec.json.Decoder(CertificateRequest)
 

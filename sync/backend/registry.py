@@ -56,12 +56,13 @@ class Kept(NamedTuple):
 
 class Met(NamedTuple):
     """What a signed request comes to. `refused`: a word for it, "" when it goes on; `renew`: ask for a new certificate
-    now; `expired`: only upload and renewal; `standing` of the terminal; `alarm`: what people must hear, "" for none."""
+    now; `expired`: only upload and renewal; `standing` of `terminal`; `alarm`: what people must hear, "" for none."""
 
     refused: str
     renew: bool
     expired: bool
     standing: str
+    terminal: str
     alarm: str = ""
 
 
@@ -188,7 +189,7 @@ class Registry:
         standing = self.standing(kept.terminal)[0].value
         halfway = _midst(kept.not_before, kept.not_after)
         may_renew = standing == Standing.IN_SERVICE.value
-        met = Met("", may_renew and _utc(now) >= halfway, _utc(now) > kept.not_after, standing)
+        met = Met("", may_renew and _utc(now) >= halfway, _utc(now) > kept.not_after, standing, kept.terminal)
         if kept.state in (State.SUPERSEDED.value, State.REVOKED.value):
             twin = kept.state == State.SUPERSEDED.value
             return met._replace(refused="stopped" if twin else "revoked", alarm="two_devices" if twin else "")
