@@ -48,6 +48,7 @@ class Ledger:
     def __init__(self, rows: Iterable[Row], row_at: Callable[[int], Row | None]) -> None:
         self._row_at = row_at
         self.deals: dict[str, Deal] = {}
+        self.refunds: dict[str, Refund] = {}
         self.shift: ShiftOn | None = None
         self.last_shift = 0
         self.grand_fen = 0
@@ -75,6 +76,7 @@ class Ledger:
             case Done() | Void() | Grey() | LoadDone() | LoadVoid() | LoadGrey() as outcome:
                 self._outcome(outcome)
             case Refund() as refund:
+                self.refunds[refund.operation] = refund
                 self._add(refunds=1, refunds_fen=refund.amount)
             case _:
                 pass

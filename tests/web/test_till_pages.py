@@ -3,11 +3,13 @@
 import threading
 from pathlib import Path
 
+import apsw
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from apdu.virtual.timing import NO_DELAY
-from sync.events import Done, Held, LoadDone, SaleAsked, ShiftOff
+from sync.events import Done, Held, LoadDone, Refund, SaleAsked, ShiftOff
+from terminal.faces.web.operations import Operations
 from terminal.till.counter import Till
 from terminal.training.build import Training, start
 from tests.web.browser import Browser
@@ -154,6 +156,30 @@ def test_a_refund_is_noted_and_given_back_to_the_card_that_paid(shift: Client, t
     training.tray.put_down("wang")
     waited(shift, "done")
     assert fen(training, "wang") == 8650 and len(events(training, LoadDone)) == 1
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_refund_whose_end_a_power_cut_hid_is_noted_once_and_answered(
+    shift: Client, training: Training, monkeypatch: pytest.MonkeyPatch, noted: bool
+) -> None:
+    shift.act("market_sell", {"items": [{"name": "鱼", "fen": 500}]})
+    training.tray.put_down("wang")
+    lines = waited(shift, "done")["lines"]
+    assert isinstance(lines, list)
+    number = next(line.removeprefix("No. ") for line in lines if line.startswith("No. "))
+    body, name = {"receipt": number, "fen": 200}, "refund-of-a-test-1"
+
+    def fails(*_: object) -> None:
+        raise apsw.FullError("no room")
+
+    breaks: tuple[type, str] = (Operations, "end") if noted else (Till, "refund")
+    with monkeypatch.context() as patch:
+        patch.setattr(breaks[0], breaks[1], fails)
+        assert shift.act("till_refund", body, name).status == 503
+    again = shift.act("till_refund", body, name)
+    assert again.status == 200 and "2.00" in "".join(again.json["lines"])
+    assert shift.act("till_refund", body, name).json == again.json
+    assert len(events(training, Refund)) == 1
 
 
 def test_a_sale_is_asked_once_under_its_name_and_needs_an_own_shift(client: Client, training: Training) -> None:

@@ -104,7 +104,7 @@ def page(house: House) -> Page | None:
             Act("till_z", "日结", "Z close", Nothing, Lines, partial(at.report, True), COUNTER),
             Act("till_leave", "放弃", "Give the deal up", Nothing, Shown, at.leave, COUNTER),
             Act("till_copy", "重打小票", "The receipt once more, marked a copy", Nothing, Lines, at.again, COUNTER),
-            Act("till_refund", "退款", "Note a refund", ToGiveBack, Lines, at.refund, COUNTER),
+            Act("till_refund", "退款", "Note a refund", ToGiveBack, Lines, at.refund, COUNTER, at.refunded),
         ),
     )
 
@@ -159,6 +159,14 @@ class _AtTill:
             raise Refused("bad_receipt", "不是本机的小票号", f"no receipt of this till ({terminal}-{epoch}-…)")
         noted = used(self._desk, lambda till: own(till, who).refund(order(operation), int(seq), body.fen))
         return self._slip(refund_slip(noted, self._now(), self._desk.place, terminal, epoch))
+
+    def refunded(self, operation: str) -> Lines | None:
+        """The refund of an act that a power cut interrupted, not printed again; None: none was noted under it."""
+        noted = self._desk.ledger().refunds.get(order(operation))
+        if noted is None:
+            return None
+        made = refund_slip(noted, self._now(), self._desk.place, *self._desk.number())
+        return Lines(tuple(layout(self._desk.marked(made), COLUMNS)), False)
 
     def _slip(self, made: Receipt, copy: bool = False) -> Lines:
         marked = self._desk.marked(made)
