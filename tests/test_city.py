@@ -22,10 +22,12 @@ from tests.test_backend_http import ask
 
 
 @contextmanager
-def city(line: str, directory: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`smk backend --database` with two collectors: its address and its parent process."""
+def city(
+    line: str, directory: Path, *more: str, tables: str = f'[tac]\nmohurd = "{MASTER.hex()}"\n'
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`smk backend --database` with two collectors: its address and its parent process. `tables` of its key file."""
     keys = directory / "keys.toml"
-    keys.write_text(f'[tac]\nmohurd = "{MASTER.hex()}"\n')
+    keys.write_text(tables)
     command = [sys.executable, "-m", "sync.backend", "--database", line, "--keys", str(keys), "--port", "0", *more]
     with subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout

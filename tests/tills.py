@@ -42,10 +42,17 @@ from tests.chips import ChipWire, profiles
 
 MARKET = Market(stall="A-17")
 TOPUP = TopUp(place="南湖")
+SCHEMES = {"mohurd": issuer.MOHURD, "tunion": issuer.TUNION}
 KEYS = KeyFile(
-    {"mohurd": issuer.MOHURD.tac, "tunion": issuer.TUNION.tac},
-    {"mohurd": issuer.MOHURD.load, "tunion": issuer.TUNION.load},
+    {name: masters.tac for name, masters in SCHEMES.items()}, {name: masters.load for name, masters in SCHEMES.items()}
 )
+
+
+def key_file() -> str:
+    """The text of a key file with KEYS."""
+    tac = [f'{name} = "{masters.tac.hex()}"' for name, masters in SCHEMES.items()]
+    load = [f'{name} = "{masters.load.hex()}"' for name, masters in SCHEMES.items()]
+    return "\n".join(["[tac]", *tac, "[load]", *load, ""])
 
 
 @dataclass

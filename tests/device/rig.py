@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from apdu.virtual import issuer, remote
+from apdu.virtual import remote
 from apdu.virtual.spec import CardSpec
 from config.model import Configuration, Face, Psam, Reader, Service, Sync, Tap, Tariff, Terminal
 from sync.closed import read_closed
@@ -21,6 +21,7 @@ from terminal import box, ports
 from terminal.books import backend_book, card_books
 from terminal.mode import Mode
 from terminal.ports import Signal, Status
+from tests.tills import key_file
 
 PATIENCE = 15.0
 """Seconds for what should take well below one: the machine may be busy."""
@@ -63,10 +64,7 @@ class Backend:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         keys = folder / "keys.toml"
-        masters = {"mohurd": issuer.MOHURD, "tunion": issuer.TUNION}
-        lines = [["[tac]", *(f'{name} = "{master.tac.hex()}"' for name, master in masters.items())]]
-        lines.append(["[load]", *(f'{name} = "{master.load.hex()}"' for name, master in masters.items())])
-        keys.write_text("".join(f"{line}\n" for table in lines for line in table), "utf-8")
+        keys.write_text(key_file(), "utf-8")
         self.database = folder / "backend.db"
         command = [sys.executable, "-m", "sync.backend", "--data", str(folder), "--keys", str(keys), "--port", "0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -18,14 +18,13 @@ from urllib.request import Request, urlopen
 import click
 from rich.console import Console
 
-from apdu.virtual import issuer
 from apdu.virtual.spec import CardSpec
 from sync.backend.hospital import Hospital
 from sync.backend.postgres.service import City as Service
 from terminal.demo.stage import Stage
 from terminal.training.ils.answers import city as library
 from terminal.training.ils.server import Server
-from tests import counters
+from tests import counters, tills
 from tests.counters import POLICY_FILES, VAULT, ZHANG, insured
 from tests.fleet.city import City
 from tests.fleet.kinds import Living, Shelf, TillDevice, Validator, Ward
@@ -47,7 +46,7 @@ class Town:
         self.troubles: list[str] = []
         self.acts: dict[str, int] = {}
         self._stop = threading.Event()
-        self.city = City(folder, _keys(), *_hospital_options(folder), "--operator", str(folder / "operator"))
+        self.city = City(folder, tills.key_file(), *_hospital_options(folder), "--operator", str(folder / "operator"))
         stack.callback(self.city.end)
         self.real = Stage(folder / "real", 1, RIDERS, [], int(self.city.address.rsplit(":", 1)[1]))
         stack.callback(self.real.close)
@@ -151,14 +150,6 @@ def _drained(device: Living) -> bool:
     while device.journal.unsent().rows and time.monotonic() < deadline:
         time.sleep(0.05)
     return device.journal.unsent().rows == 0
-
-
-def _keys() -> str:
-    """TAC and load keys of the simulated cards."""
-    schemes = {"mohurd": issuer.MOHURD, "tunion": issuer.TUNION}
-    tac = [f'{name} = "{keys.tac.hex()}"' for name, keys in schemes.items()]
-    load = [f'{name} = "{keys.load.hex()}"' for name, keys in schemes.items()]
-    return "\n".join(["[tac]", *tac, "[load]", *load, ""])
 
 
 def _hospital_options(folder: Path) -> tuple[str, ...]:
