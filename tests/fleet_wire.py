@@ -56,13 +56,19 @@ class Wire:
 
 
 class Fleet:
-    """Sends what terminals have over `threads` connections; `acknowledged` has what each was promised."""
+    """Sends what terminals have over `threads` connections; `acknowledged` has what each was promised.
+
+    The last batch of the last terminal waits for `finish`, over a connection that is there: what is killed meanwhile is
+    noticed, however quick the others were.
+    """
 
     def __init__(self, address: str, terminals: list[Sent], threads: int = 8) -> None:
         self.acknowledged = {sent.identity.terminal: 0 for sent in terminals}
         self.failures = 0
         self._address = address
         self._waiting = iter(terminals)
+        self._last = terminals[-1]
+        self._finishing = threading.Event()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
@@ -81,6 +87,8 @@ class Fleet:
         name = sent.identity.terminal
         place = 0
         while place < len(sent.batches) and not self._stop.is_set():
+            if sent is self._last and place == len(sent.batches) - 1:
+                self._finishing.wait()
             try:
                 status, answer = wire.post(f"/v1/terminals/{name}/batches", sent.batches[place])
             except (OSError, http.client.HTTPException):
@@ -95,6 +103,7 @@ class Fleet:
 
     def finish(self, seconds: float) -> None:
         """Wait until all is sent."""
+        self._finishing.set()
         for thread in self._threads:
             thread.join(seconds)
             assert not thread.is_alive(), "the fleet did not get rid of its rows in time"
@@ -110,5 +119,6 @@ def sending(address: str, terminals: list[Sent], threads: int = 8) -> Iterator[F
         yield fleet
     finally:
         fleet._stop.set()
+        fleet._finishing.set()
         for thread in fleet._threads:
             thread.join(30)
