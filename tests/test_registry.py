@@ -9,6 +9,10 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
 
 from sync.backend.custody import Custody
 from sync.backend.hospital import Hospital
@@ -93,6 +97,19 @@ def test_terminals_wait_while_the_database_is_away_and_go_on_when_it_is_back(tmp
             link.close()
             wait_until(lambda: counts(backend) == {"done": 2}, 60)
         city.registry.sql.close()
+
+
+def test_a_key_that_another_device_took_the_place_of_gets_a_certificate_that_holds(city: City) -> None:
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NUMBER)])
+    first, second = (x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, SHA256()) for key in keys)
+    given = []
+    for request in (first, first, second, first):
+        made = city.authority.certify(request, NUMBER, city.now)
+        given.append(x509.load_der_x509_certificate(city.registry.enrol(NUMBER, made, False)).serial_number)
+    states = {kept.serial: kept.state for kept in city.registry.of(NUMBER)}
+    assert given[0] == given[1] and len(set(given)) == 3
+    assert [states[f"{serial:x}"] for serial in given[1:]] == ["superseded", "superseded", "current"]
 
 
 def test_a_terminal_is_told_of_its_own_bills_alone(tmp_path: Path) -> None:

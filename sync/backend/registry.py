@@ -143,10 +143,14 @@ class Registry:
         return bool(self.sql.query("select 1 from code where terminal = ? and tries >= ?", terminal, CODE_TRIES))
 
     def enrol(self, terminal: str, certificate: x509.Certificate, in_token: bool) -> bytes:
-        """Note the certificate that a code brought: every other one of the terminal ends. The one to be given (DER)."""
+        """Note the certificate that a code brought: every other one of the terminal ends. The one to be given (DER).
+
+        A request whose answer was lost comes again with the same key and gets the same certificate, unless another
+        device was enrolled in between.
+        """
         with self.sql.transaction():
             for kept in self.of(terminal):
-                if kept.state != State.REVOKED.value:
+                if kept.state in (State.ISSUED.value, State.CURRENT.value):
                     if kept.key == fingerprint(certificate):
                         return kept.certificate
                     self._change(kept.serial, State.SUPERSEDED)
