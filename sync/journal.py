@@ -53,7 +53,7 @@ class Journal:
         self.identity = identity
         self.path = path
         self._vfs = vfs
-        self._boot_id = boot_id
+        self.boot_id = boot_id
         self._reserve = Reserve(path.with_name(path.name + ".reserve"))
         self._lock = threading.RLock()
         self._open()
@@ -64,7 +64,7 @@ class Journal:
         try:
             self._load(connection, self.path, self.identity)
         except BaseException as wrong:
-            connection.close(force=True)
+            Store(connection, self.path).close()
             if isinstance(wrong, TROUBLES):
                 raise said(self.path, wrong) from wrong
             raise
@@ -133,7 +133,7 @@ class Journal:
         serial = self.identity.first_serial + self._last_seq
         if serial > SERIAL_MAX:
             raise JournalFull(f"serial {serial} does not fit the issuer's files: enrol under a new terminal number")
-        row = Row(self.identity.terminal, self.identity.epoch, seq, serial, at, clock, self._boot_id, mono_ms, event)
+        row = Row(self.identity.terminal, self.identity.epoch, seq, serial, at, clock, self.boot_id, mono_ms, event)
         raw = encode(row)
         limit = BILL_BYTES_MAX if isinstance(event, BillHeld) else ROW_BYTES_MAX
         assert len(raw) <= limit, f"a row of {len(raw)} bytes"

@@ -79,7 +79,8 @@ def connect(path: Path, identity: Identity, vfs: str | None = None) -> apsw.Conn
             _sync_directory(path.parent)
     except BaseException as wrong:
         if connection is not None:
-            connection.close(force=True)
+            with contextlib.suppress(apsw.Error):  # of the same disk; what went wrong first is told
+                connection.close(force=True)
         if isinstance(wrong, Trouble):
             raise said(path, wrong) from wrong
         raise

@@ -11,6 +11,7 @@ from apdu.script import Script, Slot, Wire, run
 from config.hotlist import HotList
 from config.model import Configuration
 from sync import till_rows
+from sync.corrected import true_times
 from sync.errors import JournalError
 from sync.events import (
     UNHEALED,
@@ -27,13 +28,14 @@ from sync.events import (
     SignOn,
 )
 from sync.journal import Journal
-from sync.record import Row
+from sync.limits import ROW_BYTES_MAX
+from sync.record import Row, decode
 from sync.totals import Totals
 from tariffs.verdict import Reason
 from terminal import duty
 from terminal.backlog import Backlog, is_stopping, judge
-from terminal.limits import LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR, UNSIGNALLED_MINUTES
-from terminal.ports import Moment
+from terminal.limits import ANCHOR_ROWS, LAST_ROWS, REPEATS_KEPT, SERVICE_DAY_ENDS_HOUR, UNSIGNALLED_MINUTES
+from terminal.ports import ClockTrust, Moment
 from terminal.tap import Memory, Outcome
 from terminal.upkeep import Upkeep
 
@@ -135,6 +137,22 @@ class Desk:
             counter_floor=0 if seen.last_done_counter is None else seen.last_done_counter + 1,
             repeat=self._repeat(number),
         )
+
+    def written_at(self, seq: int) -> datetime:
+        """When row `seq` was written, as the clock of this visit has it (aware). Raises JournalError.
+
+        A row of this boot by monotonic time, whatever the clock did since. One of an earlier boot by the synchronised
+        time of that boot, where both know one, else by its own; but no later than this process began.
+        """
+        row, now = self.journal.row(seq), self.moment
+        assert row is not None
+        if row.boot and row.boot == self.journal.boot_id:
+            return now.at - timedelta(milliseconds=now.mono_ms - row.mono_ms)
+        at = row.at
+        if now.trust is ClockTrust.SYNCED and row.clock != "synced":
+            beside = self.journal.rows(max(0, seq - ANCHOR_ROWS), 2 * ANCHOR_ROWS, 2 * ANCHOR_ROWS * ROW_BYTES_MAX)
+            at = true_times(decode(stored.raw) for stored in beside).get(seq, at)
+        return min(datetime.fromisoformat(at), self._began_at())
 
     def open_loads(self, number: str) -> list[Row]:
         """The card's loads without an outcome, oldest first."""
@@ -257,7 +275,7 @@ class Desk:
     def _unsignalled(self, number: str) -> Outcome | None:
         for recalled in self.journal.recall(number, 1):
             rows = (recalled.row, *recalled.outcomes)
-            if self.started.at - datetime.fromisoformat(rows[0].at) > timedelta(minutes=UNSIGNALLED_MINUTES):
+            if self._began_at() - self.written_at(rows[0].seq) > timedelta(minutes=UNSIGNALLED_MINUTES):
                 return None
             last, event = rows[-1], rows[0].event
             if last.seq not in self._unsignalled_rows:
@@ -268,6 +286,10 @@ class Desk:
                 after = event.balance - event.amount
                 return Outcome(Reason(event.reason), True, event.amount, after, number, event.card_class, seq=last.seq)
         return None
+
+    def _began_at(self) -> datetime:
+        """When this process began, as the clock of this visit has it."""
+        return self.moment.at - timedelta(milliseconds=self.moment.mono_ms - self.started.mono_ms)
 
     def _unadmitted(self, number: str) -> tuple[int, Held] | None:
         """The card's last debit, when it was healed as DONE and the card left again before anybody was admitted."""

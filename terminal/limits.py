@@ -39,3 +39,6 @@ LAST_ROWS = 8
 
 UNSIGNALLED_MINUTES = 10
 """An outcome that was not signalled before a restart is shown again only while its rider can still stand there."""
+
+ANCHOR_ROWS = 200
+"""How far from a draft a row with a synchronised time is looked for, on either side."""

@@ -121,6 +121,10 @@ class Desk(Protocol):
         """What is known of the card; by uid where its number is hidden."""
         ...
 
+    def written_at(self, seq: int) -> datetime:
+        """When a row was written, as the clock of this visit has it."""
+        ...
+
     def hot_level(self, number: str) -> int | None:
         """The hot list's level of a card, None when it is not on the list."""
         ...
@@ -243,8 +247,8 @@ class Tap:
     def _ride(self, settled: tuple[int, Held] | None) -> Ride:
         service, healed = self.service, None
         if settled is not None:
-            row = settled[1]
-            boarded_at = translate.boarded_at(row)
+            seq, row = settled
+            boarded_at = self.desk.written_at(seq).replace(tzinfo=None, microsecond=0)
             healed = SettledRide(row.service.vehicle, row.service.trip, boarded_at, row.amount)
         return Ride(
             service.line,

@@ -18,7 +18,6 @@ from tariffs.use import Pass, Use
 from tariffs.verdict import Charge
 from tariffs.wallet import LastRide, Wallet
 
-WHEN = "%Y%m%d%H%M%S"
 CONCESSIONS = ("student", "senior", "senior_free", "love")
 ON, OFF = "01", "02"
 """The state of a ride in a T-Union trip record (docs/cards.md)."""
@@ -252,11 +251,6 @@ def open_draft(row: Held) -> Open:
 def purchase_type(charge: Charge) -> str:
     """06 or 09."""
     return COMPOSITE if charge.composite else SIMPLE
-
-
-def boarded_at(row: Held) -> datetime:
-    """When the held tap was, local wall clock (naive) as under the TAC."""
-    return datetime.strptime(row.when, WHEN)
 
 
 def _proofs(purse: Purse) -> list[str]:

@@ -76,6 +76,7 @@ class Bus:
         self.hot_list = HotList(date(2026, 11, 1), hot)
         self.profiles = profiles()
         self.at = MORNING
+        self.trust = ClockTrust.SYNCED
         self.stop = ""
         self.mono_ms = 1_000_000
         self.psam_chip = T0(issuer.make_psam(bytes.fromhex(psam), 16, Chance(f"psam {psam}")))
@@ -84,7 +85,7 @@ class Bus:
         self._start()
 
     def moment(self) -> Moment:
-        return Moment(self.at, ClockTrust.SYNCED, self.mono_ms)
+        return Moment(self.at, self.trust, self.mono_ms)
 
     def restart(self) -> None:
         """Power off and on: a new process finds the journal."""

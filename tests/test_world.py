@@ -62,6 +62,18 @@ def test_days_at_which_the_buses_once_broke_a_promise_go_well(seed: int) -> None
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 
+@pytest.mark.parametrize(
+    ("seed", "weather"),
+    [
+        (45, Faults(mistake="", end=0.4, no_battery=0.6, often={"torn": 30, "rush": 30, "clock": 15, "power_cut": 10})),
+        (49, Faults(mistake="", end=0.5, often={"rush": 60, "disk": 20})),
+    ],
+)
+def test_a_disk_that_fails_also_while_its_journal_is_given_back_ends_no_program(seed: int, weather: Faults) -> None:
+    verdict = play(seed, 2, weather)
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
 @pytest.mark.parametrize("mistake", ["clone", "duplicate"])
 def test_two_terminals_with_one_number_lose_nothing_and_are_told(mistake: str) -> None:
     verdict = play(100, 2, Faults(mistake=mistake))

@@ -44,19 +44,28 @@ def settle(town: "Town") -> None:
 
 
 def _come_back(town: "Town", passenger: Rider) -> None:
-    """The card visits each terminal that holds a draft of it, or none of them, and takes one more ride after that."""
+    """The card visits each terminal that holds a draft of it, or none of them, and takes one more ride after that.
+
+    Where nobody serves it any more it goes back in any case: no later ride tells.
+    """
     town.time.pass_ms(90_000)
     assert passenger.card.purse is not None
     if passenger.card.purse.memory.balance_fen < 1_500:
         town.load(passenger, 3_000)
     returns = town.chance.random() < 0.5  # if not, the backend alone must tell
+    if returns:
+        _go_back(town, passenger)
+    town.time.pass_ms(6 * 3_600_000)
+    if not town.board(passenger, town.validators[0], faulty=False) and not returns:
+        _go_back(town, passenger)
+
+
+def _go_back(town: "Town", passenger: Rider) -> None:
     for validator in town.validators:
         assert validator.journal is not None
-        if returns and validator.journal.open_drafts(passenger.number):
+        if validator.journal.open_drafts(passenger.number):
             town.board(passenger, validator, faulty=False)
             town.time.pass_ms(5_000)
-    town.time.pass_ms(6 * 3_600_000)
-    town.board(passenger, town.validators[0], faulty=False)
 
 
 def send_all(station: "Station") -> None:

@@ -105,6 +105,11 @@ class Machine:
         """What the system says the time is, seconds since 1970."""
         return (self.time.at() + timedelta(milliseconds=self.off_by_ms)).timestamp()
 
+    @property
+    def boot_id(self) -> str:
+        """Since when its monotonic time runs."""
+        return f"boot {self._booted_ms}"
+
     def mono_ms(self) -> int:
         """Milliseconds since the machine was switched on."""
         return self.time.now_ms - self._booted_ms

@@ -30,7 +30,7 @@ from sync.worker import Worker
 from terminal.desk import Desk
 from terminal.loop import Device
 from terminal.ports import Clock
-from tests.world import wrong_archives, wrong_counters, wrong_loans, wrong_tills
+from tests.world import wrong_ages, wrong_archives, wrong_counters, wrong_loans, wrong_tills
 from tests.world.field import Wire
 from tests.world.world import Faults
 
@@ -243,6 +243,9 @@ RUSH = Faults(mistake="", end=0.5, often={"rush": 60})
 FULL = Faults(mistake="", psam=0.6)
 OLD_BACKUPS = Faults(mistake="", often={"backend": 20, "network": 20, "sync": 40})
 CLOCKS = Faults(mistake="", often={"torn": 30, "clock": 20, "load": 30})
+JUMPS = Faults(mistake="", end=0.4, jump=0.5, often={"torn": 20})
+RESTARTS = Faults(mistake="", card=0.0, psam=0.0, end=0.9, jump=0.5, no_battery=0.0, often={"clock": 20, "torn": 0})
+LOST = Faults(mistake="", card=0.0, psam=0.6, end=0.5, often={"rush": 80, "torn": 0})
 FALSE_ENDS = Faults(mistake="", false_ends=0.5, often={"torn": 40})
 ALL = Faults()
 
@@ -288,6 +291,9 @@ _KEPT = (
     Kept(shown_for_ever, RUSH),
     Kept(loads_by_time_alone, CLOCKS),
     Kept(any_end_of_a_log_is_believed, FALSE_ENDS),
+    Kept(wrong_ages.ages_by_the_wall_clock, JUMPS),
+    Kept(wrong_ages.drafts_ahead_are_past, RESTARTS),
+    Kept(wrong_ages.lost_outcome_admits_again, LOST),
     Kept(wrong_archives.archived_unacknowledged, ARCHIVES),
     Kept(wrong_archives.archive_not_synced, ARCHIVES),
     Kept(wrong_archives.removed_before_archived, ARCHIVES),

@@ -131,7 +131,7 @@ class Station(ABC):
         self.started_ms = self.world.time.now_ms
         TellingJournal.told = self.told
         try:
-            journal = TellingJournal.open(self.path, whose, f"boot {self.started_ms}", self.machine.disk.name)
+            journal = TellingJournal.open(self.path, whose, self.machine.boot_id, self.machine.disk.name)
             last, synced = journal.row(journal.last_seq), journal.last_synced
         except JournalError as trouble:
             self.world.say(self.name, f"cannot start: {trouble}")
@@ -144,7 +144,6 @@ class Station(ABC):
         self.clock = SystemClock(*floors, wall=machine.wall_s, mono_ms=machine.mono_ms, trust=lambda: machine.trust)
         if floors[0] is not None and self.clock.read().at < floors[0]:
             self.world.say(self.name, "its clock was ahead; synchronised now, it goes behind the last record")
-            self.world.jumped_ms = self.world.time.now_ms
         self.journal = journal
         self.worker = Worker(journal, self.link, lambda _versions: None, self.alarm, self.world.chance.random)
         self._plug()

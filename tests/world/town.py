@@ -12,6 +12,7 @@ from config.hotlist import HotList
 from sync.chain import Identity
 from tariffs.verdict import Reason
 from terminal.faces.table import load_signals
+from terminal.ports import ClockTrust
 from tests.bus import DRIVER
 from tests.world import books
 from tests.world.field import NO_FAULT, Fault
@@ -28,6 +29,8 @@ STATUSES = (0x6400, 0x6581, 0x6700, 0x6881, 0x6982, 0x6985, 0x6988, 0x6A81, 0x6A
 OTHER_STATUSES = tuple(status for status in range(0x6100, 0xA000) if status != 0x9000)
 BUSES = (("1001", "front"), ("1001", "rear"), ("1002", "front"))
 AGAIN = (Reason.PRESENT_AGAIN, Reason.PRESENT_SAME_CARD, Reason.OUT_OF_SERVICE, Reason.UNREADABLE)
+
+
 class Town(World):
     """Buses and their riders."""
 
@@ -192,7 +195,7 @@ class Town(World):
 
     def board(self, passenger: Rider, door: Validator, faulty: bool = True) -> bool:
         """One rider boards: holds the card out until it is told something final, or gives up. True: passed."""
-        first, began_ms = len(self.debits), self.time.now_ms
+        first = len(self.debits)
         passed = False
         for _ in range(6):
             fault, psam_fault = self._fault() if faulty else (NO_FAULT, NO_FAULT)
@@ -204,11 +207,13 @@ class Town(World):
             if passed or (shown and shown[-1].outcome.reason not in AGAIN):
                 break
             self.time.pass_ms(self.chance.choice((800, 2_000, 6_000)))
+            if self.faults.jump and self.chance.random() < self.faults.jump:
+                self.trouble_clock(door) if self.chance.random() < 0.5 else self.set_clock(door, 0, ClockTrust.SYNCED)
             if faulty and self.chance.random() < 0.2:
                 break
             if faulty and self.chance.random() < 0.1:
                 door = self._other_door(door)
-        check_boarding(self, passenger, self.debits[first:], began_ms)
+        check_boarding(self, passenger, self.debits[first:])
         return passed
 
     def _present(self, door: Validator, passenger: Rider, fault: Fault, psam_fault: Fault) -> list[Shown]:

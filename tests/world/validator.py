@@ -11,6 +11,7 @@ from apdu.virtual.chance import Chance
 from apdu.virtual.t0 import T0
 from config.hotlist import HotList
 from sync.events import Held
+from sync.record import decode
 from tariffs.pack import Pack
 from terminal import box
 from terminal.desk import Desk
@@ -91,7 +92,8 @@ class Validator(Station):
         if self.journal is not None:
             held = bool(self.journal.open_drafts_all())
             for event in self.desk.unwritten:
-                row = self.journal.row(getattr(event, "held", 0))
+                held_seq = getattr(event, "held", 0)
+                row = decode(self.told[held_seq - 1]) if held_seq else None  # the file may be closed just now
                 if row is not None and isinstance(row.event, Held):
                     self.lost.add((row.event.card, row.event.counter))
         self.town.count_end(self.machine, held)

@@ -31,7 +31,7 @@ class Faults:
 
     `often`: other weights for what happens. `batch_rows`: what the network lets through at most. `retained_rows`: what
     stays in a journal at least; the rest may go to its archive.
-    `false_ends`: a card whose purse log seems to end at its first record.
+    `false_ends`: a card whose purse log seems to end at its first record. `jump`: the clock of a terminal at work.
     """
 
     card: float = 0.25
@@ -42,6 +42,7 @@ class Faults:
     batch_rows: int = 200
     retained_rows: int = 60
     false_ends: float = 0.02
+    jump: float = 0.0
     often: dict[str, int] = field(default_factory=dict)
 
 
@@ -62,7 +63,6 @@ class World(ABC):
         self.cuts: Counter[str] = Counter()
         self.taps = 0
         self.days = 0
-        self.jumped_ms = -(10**9)
         self._memory = memory.folder()
         self.folder = Path(self._memory.name)
         self.backend = Headquarters(self.folder, KEYS, self.time, hospital)
@@ -194,7 +194,6 @@ class World(ABC):
     def set_clock(self, station: Station, off_by_ms: int, trust: ClockTrust) -> None:
         """Its wall clock is so much off from now on."""
         station.machine.off_by_ms, station.machine.trust = off_by_ms, trust
-        self.jumped_ms = self.time.now_ms
         self.say(station.name, f"clock: {off_by_ms} ms off, {trust.value}")
 
     def mend(self) -> None:
