@@ -295,8 +295,9 @@ def _speaking(place: str) -> Iterator[None]:
     try:
         yield
     except (tuf.RepositoryError, tuf.DownloadError) as wrong:
-        said = next((words for kind, words in _REFUSALS if isinstance(wrong, kind)), _DAMAGED)
-        raise ConfigError(place, said[0], f"{said[1]} ({_short(wrong)})", said[2], said[3]) from wrong
+        zh, en, *remedy = next((words for kind, words in _REFUSALS if isinstance(wrong, kind)), _DAMAGED)
+        zh_do, en_do = _LINE if tuple(remedy) == _COPY and "://" in place else remedy
+        raise ConfigError(place, zh, f"{en} ({_short(wrong)})", zh_do, en_do) from wrong
     except OSError as wrong:
         raise ConfigError(place, f"无法读写：{wrong}", f"cannot be read or written: {wrong}", *_COPY) from wrong
 
@@ -307,6 +308,7 @@ def _short(wrong: Exception) -> str:
 
 
 _COPY = ("重新制作介质后再试", "make the stick again and try once more")
+_LINE = ("检查网络和网址；一再如此请报告办公室", "check the network and the address; if it stays so, tell the office")
 _OFFICE = ("不要使用；报告办公室", "do not use it; tell the office")
 _DAMAGED = ("签名数据损坏", "the signed metadata is damaged", *_COPY)
 _REFUSALS: tuple[tuple[type[Exception], tuple[str, str, str, str]], ...] = (

@@ -2,12 +2,12 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
 from config.signing import keys
-from config.signing.contents import Entry
+from config.signing.contents import CITY, Entry
 from config.store import sample
 from sync.closed import read_closed
 from sync.events import AnyEvent, Done, Held
@@ -26,6 +26,8 @@ Steps = tuple[tuple[str, str], ...]
 AS_SMK = ("runuser", "-u", "smk", "--")
 WATCHED = "[Service]\nWatchdogSec=4\n"
 """For the drill: nobody wants to watch a hung device for half a minute."""
+PACK, PACKS_PORT = "drill-1", "8080"
+REACHED = f"import socket; socket.create_connection(('127.0.0.1', {PACKS_PORT}), 2)"
 
 
 class Story:
@@ -143,7 +145,7 @@ class Story:
         """A signed release with a journal of another schema takes its turn; one that does not serve is sent back."""
         self.scene("程序更新", "a signed release")
         smk = (*AS_SMK, f"{DATA}/releases/current/bin/smk")
-        office = OfficeRoom(self.folder / "office", datetime.now(UTC))
+        self.office = office = OfficeRoom(self.folder / "office", datetime.now(UTC))
         shutil.copy(office.repository / "metadata" / "1.root.json", self.stick)
         self._published(office, "0.2.0", NEXT_SCHEMA, DUMB)
         self.do("systemctl", "start", "smk")
@@ -180,6 +182,30 @@ class Story:
         entry = Entry("software", made.version, office.now.date(), f"{version}.zip")
         office.office().publish("city", "all", entry, made.raw)
         shutil.move(office.stick(version), self.stick / version)
+
+    def fetched(self) -> None:
+        """The timer's unit takes a signed pack from the network, in its sandbox; with nobody there all stays."""
+        self.scene("联网装入票价包", "a pack over the network")
+        self.office.publish(PACK, self.office.now.date() + timedelta(days=30), CITY)
+        shutil.move(self.office.stick("network"), self.stick / "network")
+        told = self.box.root / CONFIGURATION.lstrip("/")
+        before = told.read_text("utf-8")
+        assert 'url = ""' in before
+        told.write_text(before.replace('url = ""', f'url = "http://127.0.0.1:{PACKS_PORT}"'), "utf-8")
+        server = (f"{PROGRAM}/bin/python", "-m", "http.server", PACKS_PORT, "--bind", "127.0.0.1")
+        self.do("systemd-run", "--quiet", "--unit=office", *server, "--directory", f"{STICK}/network/smk")
+        assert eventually(lambda: self.box.run("python", "-c", REACHED).returncode == 0, SOON)
+        assert PACK not in self.do(*AS_SMK, "smk", "pack", "list", CONFIGURATION)
+        self.do("systemctl", "start", "smk-packs")
+        assert PACK in self.do(*AS_SMK, "smk", "pack", "list", CONFIGURATION)
+        self.seen("隔离中的单元联网装入", "the unit in its sandbox fetched it")
+        self.do("systemctl", "stop", "office")
+        self.do("systemctl", "start", "smk-packs", status=1)
+        self.do("journalctl", "--namespace=smk", "--unit=smk-packs", "--lines=4", "--output=cat", "--no-pager")
+        assert PACK in self.do(*AS_SMK, "smk", "pack", "list", CONFIGURATION)
+        self.seen("网络不通：说明原因，已装的不变", "with nobody there it says so, and what it has stays")
+        told.write_text(before, "utf-8")
+        self.do("systemctl", "reset-failed", "smk-packs")
 
     def read_only(self) -> None:
         """The same machine with its root read-only: it starts by itself."""
@@ -227,6 +253,7 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
         story.healed()
         with patch.object(keys, "SCRYPT_LOG_N", 10):  # the office's pass phrases may be quick here
             story.updated()
+            story.fetched()
         story.read_only()
         story.uninstalled()
     except AssertionError:

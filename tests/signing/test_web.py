@@ -133,7 +133,8 @@ def test_a_server_that_does_not_end_does_not_hold_the_device(
 
 
 def test_a_server_that_is_not_there_is_told(bus: Configuration) -> None:
-    assert "could not be read" in refusal(bus, "http://127.0.0.1:9/")
+    said = refusal(bus, "http://127.0.0.1:9/")
+    assert "could not be read" in said and "check the network" in said and "the stick" not in said
 
 
 @pytest.mark.parametrize("address", ["http://example.invalid/", "ftp://127.0.0.1/", "file:///etc/"])
