@@ -161,7 +161,7 @@ def _dies(*_: object) -> None:
 
 
 def test_a_stream_that_the_books_cannot_take_calls_a_person_and_holds_up_no_other(
-    city: City, monkeypatch: pytest.MonkeyPatch
+    city: City, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(3):
         paying(city, f"{number:08d}", 1).send()
@@ -173,8 +173,10 @@ def test_a_stream_that_the_books_cannot_take_calls_a_person_and_holds_up_no_othe
     keeper = bookkeeper(city)
     with monkeypatch.context() as patched:
         patched.setattr("sync.backend.intake.settle_card", breaks)
-        keeper.catch_up()
+        for _ in range(3):
+            keeper.catch_up()
     assert counts(city) == {"done": 2} and alarms(city) == ["not_entered"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "said once, however often it is tried"
     assert keeper.catch_up() == 2 and counts(city) == {"done": 3}
 
 

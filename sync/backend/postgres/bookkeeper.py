@@ -53,6 +53,7 @@ class Bookkeeper:
         self._now = now
         self._centre = centre
         self._stuck: list[str] = []
+        self._said: dict[str, str] = {}
 
     def step(self) -> int:
         """Enter the next rows; how many there were. Raises Unavailable."""
@@ -86,8 +87,11 @@ class Bookkeeper:
         wrong = self._fault(database, rows, now)
         if wrong is not None:
             terminal, epoch = _stream(rows[0])
-            _log.error("rows of %s, epoch %s, cannot be entered", terminal, epoch, exc_info=wrong)
-            self._stuck.append(f"{terminal}/{epoch}")
+            stream, what = f"{terminal}/{epoch}", f"{rows[0]['seq']} {wrong!r}"
+            if self._said.get(stream) != what:  # it is tried again twice a second until somebody has come
+                _log.error("rows of %s, epoch %s, cannot be entered", terminal, epoch, exc_info=wrong)
+            self._said[stream] = what
+            self._stuck.append(stream)
             raise_alarm(database, (terminal, epoch, rows[0]["seq"]), "not_entered", now, type(wrong).__name__)
 
     def catch_up(self, told: Callable[[int], None] = lambda entered: None) -> int:
