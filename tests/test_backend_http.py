@@ -66,6 +66,29 @@ def ask(url: str, body: bytes | None = None) -> tuple[int, Any]:
     return status, json.loads(raw) if raw.startswith((b"{", b"[")) else raw.decode()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_another_sites_page_in_a_browser_of_this_machine_changes_nothing(address: str, headers: dict[str, str]) -> None:
+    loads = b'[{"card":"31400000000012345678","load_counter":1,"amount_fen":100,"at":"20240506070809"}]'
+    for path, body in (("/v1/terminals/00330401/enrol", b""), ("/v1/loads", loads)):
+        request = urllib.request.Request(address + path, body, {"Content-Type": "text/plain", **headers})
+        with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=10):
+            pass
+        with refused.value:
+            assert refused.value.code == 403
+    assert ask(f"{address}/v1/terminals") == (200, [])
+    own = urllib.request.Request(f"{address}/v1/health", None, {"Sec-Fetch-Site": "same-origin", "Origin": address})
+    with urllib.request.urlopen(own, timeout=10) as answer:
+        assert answer.status == 200
+
+
 def test_a_terminal_enrols_sends_twice_and_is_in_the_report(address: str) -> None:
     status, identity = ask(f"{address}/v1/terminals/00330401/enrol", b"")
     assert (status, identity) == (200, {"terminal": "00330401", "epoch": 1, "first_serial": 1})

@@ -83,7 +83,10 @@ def app_over(
             *(() if operator is None else _operators(backend, operator, now, gate)),
             *(guard.routes(gate) if gate is not None else ()),
         ],
-        middleware=[Middleware(guard.Guard, gate=gate, operator=operator)] if gate is not None else [],
+        middleware=[
+            Middleware(guard.Elsewhere),
+            *([Middleware(guard.Guard, gate=gate, operator=operator)] if gate is not None else []),
+        ],
     )
     if gate is not None:
         gate.told = backend.alarm

@@ -36,6 +36,25 @@ OF_COUNTERS = tuple(f"/v1/hospital/{name}" for name in ("insured", "verdict", "s
 _requests = msgspec.json.Decoder(CertificateRequest)
 
 
+class Elsewhere:
+    """Turns away what another site's page makes a browser on this machine send; no terminal and no command sends such
+    a header. Without an authority being on this machine is all that a request must show."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI 3."""
+        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        origin, host = headers.get(b"origin", b""), headers.get(b"host", b"")
+        site = headers.get(b"sec-fetch-site", b"none")
+        if site not in (b"same-origin", b"none") or (origin and origin.partition(b"://")[2] != host):
+            refused = Refused("wrong_origin", "another site's page may not use this backend")
+            await refusal(refused)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
 class Guard:
     """Lets pass what the gate lets pass."""
 
