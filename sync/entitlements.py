@@ -131,13 +131,9 @@ class Entitlements:
     def apply(self, raw: bytes) -> Header:
         """Take a delta (gzip over JSON lines) into force. Raises BadDelta, StoreTrouble: nothing has changed then."""
         header, lines = read_delta(raw)
-        now = self.told(header.list)
-        if header.version <= now.version:
-            raise BadDelta(f"{header.list} {header.version} is not newer than {now.version}")
-        if header.since not in (0, now.version):
-            raise BadDelta(f"{header.list} {header.version} follows {header.since}, here is {now.version}: fetch both")
         try:
-            with self._connection:
+            with self._connection:  # the look at what is here belongs to it: another process may be taking a newer one
+                self._check_order(header)
                 if header.since == 0:
                     self._empty(header.list)
                 if header.list == "insured":
@@ -146,11 +142,22 @@ class Entitlements:
                     self._take_listed(lines, header)
                 told = (header.list, header.version, header.at)
                 self._connection.execute("INSERT OR REPLACE INTO told VALUES(?, ?, ?)", told)
+        except BadDelta:
+            raise
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as wrong:
             raise BadDelta(f"{header.list} {header.version}: {wrong}") from wrong
+        except apsw.BusyError as wrong:
+            raise StoreTrouble(f"{self.path}: another list is being taken: try again") from wrong
         except apsw.Error as wrong:
             raise StoreTrouble(f"{self.path}: {wrong}: free space; the lists before stay in force") from wrong
         return header
+
+    def _check_order(self, header: Header) -> None:
+        now = self.told(header.list)
+        if header.version <= now.version:
+            raise BadDelta(f"{header.list} {header.version} is not newer than {now.version}")
+        if header.since not in (0, now.version):
+            raise BadDelta(f"{header.list} {header.version} follows {header.since}, here is {now.version}: fetch both")
 
     def _empty(self, list_: ListName) -> None:
         if list_ == "insured":
@@ -163,7 +170,7 @@ class Entitlements:
         changed = sorted((_person.decode(line) for line in lines), key=lambda person: person.ref)
         self._counted(len(changed), header)
         if any(not header.since < person.version <= header.version for person in changed):
-            raise BadDelta(f"a person of another version than {header.since} to {header.version}")
+            raise BadDelta(f"{header.list}: a person of another version than {header.since} to {header.version}")
         gone = [(bytes.fromhex(person.ref),) for person in changed if not person.sealed]
         self._connection.executemany("DELETE FROM insured WHERE ref = ?", gone)
         rows = ((bytes.fromhex(p.ref), p.version, p.key, _sealed(p.sealed)) for p in changed if p.sealed)
@@ -181,7 +188,7 @@ class Entitlements:
 
     def _counted(self, count: int, header: Header) -> None:
         if count != header.count:
-            raise BadDelta(f"{count} entries, the header says {header.count}")
+            raise BadDelta(f"{header.list} {header.version}: {count} entries, the header says {header.count}")
 
     def _first(self, query: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
         try:
@@ -216,7 +223,8 @@ def read_delta(raw: bytes) -> tuple[Header, Iterator[bytes]]:
             raise BadDelta(f"cut off, or more than {DELTA_BYTES_MAX} bytes unpacked")
         first, _, body = text.partition(b"\n")
         header = _header.decode(first)
-        datetime.fromisoformat(header.at)
+        if datetime.fromisoformat(header.at).tzinfo is None:
+            raise BadDelta(f"{header.list} {header.version}: its time has no offset")
     except (zlib.error, msgspec.DecodeError, UnicodeDecodeError, ValueError) as wrong:
         raise wrong if isinstance(wrong, BadDelta) else BadDelta(f"not a delta: {wrong}") from wrong
     if sha256(body).hexdigest() != header.digest:

@@ -15,6 +15,7 @@ from sync.entitlements import (
     BadDelta,
     Entitlements,
     Listed,
+    ListName,
     Person,
     Told,
     build_delta,
@@ -66,6 +67,34 @@ def test_a_delta_changes_adds_and_removes(store: Entitlements) -> None:
     gone = Person(VAULT.ref("person", "li"), 2, "", "")
     store.apply(build_delta("insured", 1, 2, AT, [person("zhang", b"three", 2), person("wang", b"four", 2), gone]))
     assert [store.find(VAULT.ref("person", name)) for name in ("zhang", "wang", "li")] == [b"three", b"four", None]
+
+
+def test_of_two_that_take_lists_at_once_the_older_one_does_not_win(
+    store: Entitlements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.apply(whole(4, zhang=b"four"))
+    newer = build_delta("insured", 4, 6, AT, [person("zhang", b"six", 6)])
+    slow = Entitlements(tmp_path / "entitlements.db", VAULT)
+    seen = slow.told
+
+    def meanwhile(name: ListName) -> Told:
+        found = seen(name)
+        store.apply(newer)
+        return found
+
+    monkeypatch.setattr(slow, "told", meanwhile)
+    with pytest.raises(StoreTrouble, match="another list"):
+        slow.apply(whole(5, zhang=b"five"))
+    slow.close()
+    assert store.told("insured").version == 6 and store.find(VAULT.ref("person", "zhang")) == b"six"
+
+
+@pytest.mark.parametrize("at", ["2026-11-24", "2026-11-24T02:00:00", ""])
+def test_a_list_without_a_time_that_can_be_compared_is_not_taken(store: Entitlements, at: str) -> None:
+    store.apply(whole(4, zhang=b"four"))
+    with pytest.raises(BadDelta):
+        store.apply(build_delta("insured", 4, 6, at, [person("zhang", b"six", 6)]))
+    assert store.told("insured") == Told(4, AT) and store.told("insured").age_seconds(datetime.now(UTC)) is not None
 
 
 def test_the_three_lists_have_versions_and_ages_of_their_own(store: Entitlements) -> None:
