@@ -23,6 +23,7 @@ from terminal.till.deal import Deal, Step
 from tests import stores
 from tests.fleet.kinds import TillDevice
 from tests.serving import wait_until
+from tests.test_backend_http import ask
 from tests.test_city import city, collectors
 from tests.till_books import ACCOUNT_FEN, Books, count_the_money
 from tests.tills import balance, key_file, order
@@ -84,6 +85,14 @@ def _one(link: psycopg.Connection[Any], question: str) -> Any:
     return row[0]
 
 
+def _answers(address: str) -> bool:
+    """Whether a collector has come up behind the socket, which is there first."""
+    try:
+        return ask(f"{address}/v1/health")[0] == 200
+    except OSError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def served(city_line: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """The city's address and its parent process."""
@@ -92,6 +101,7 @@ def served(city_line: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         link.execute("drop table if exists bank_account, bank_hold")
     folder = tmp_path_factory.mktemp("city")
     with city(city_line, folder, "--bank", city_line, tables=key_file()) as (address, parent):
+        wait_until(lambda: _answers(address), SECONDS)
         yield address, parent.pid
 
 
