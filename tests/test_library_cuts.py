@@ -69,6 +69,40 @@ def test_an_export_that_was_cut_off_writes_the_same_file_or_only_closes_it(
     assert counter.queue.open() == []
 
 
+def test_what_came_after_an_export_that_was_cut_off_waits_until_it_is_finished(
+    make: Make, library: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = make()
+    counter.lend(READER, "typed", "B0001")
+    monkeypatch.setattr("terminal.library.replay.replace_durably", _full)
+    with pytest.raises(OSError, match="No space"):
+        export(counter, tmp_path / "koc", "0.1")
+    monkeypatch.undo()
+    counter.give_back("B0001")
+    counter = make(library.port)
+    came = replay(counter)
+    assert came.done == 0 and came.left == 2 and "smk library export" in came.away
+    assert export(counter, tmp_path / "koc", "0.1") is not None
+    assert replay(counter).left == 0
+
+
+def test_what_follows_an_act_without_an_answer_is_not_exported_before_it(
+    make: Make, library: Server, tmp_path: Path
+) -> None:
+    counter = make()
+    first = counter.lend(READER, "typed", "B0001").seq
+    counter.give_back("B0001")
+    counter.give_back("B0002")
+    counter.keep(LoanSent(first, "sip2"), counter.clock.read())
+    written = export(counter, tmp_path / "koc", "0.1")
+    assert written is not None and "B0002" in written.read_text() and "B0001" not in written.read_text()
+    assert [entry.state for entry in counter.queue.open()] == [State.SENT, State.QUEUED]
+
+
+def _full(_path: Path, _raw: bytes) -> None:
+    raise OSError(28, "No space left on device")
+
+
 # Death between sending and answer
 
 

@@ -23,6 +23,9 @@ Closing = Literal["done", "refused"]
 End = Closing | Literal["stuck"]
 
 
+EXPORT_UNFINISHED = "导出未完成，请再次运行 smk library export · an export was cut off: run smk library export again"
+
+
 class Replayed(NamedTuple):
     """What a replay came to. `left`: acts that still wait; `away` why, "" when none had to."""
 
@@ -34,13 +37,18 @@ class Replayed(NamedTuple):
 
 
 def replay(counter: Counter, again: Collection[int] = (), progress: Progress = lambda done, of: None) -> Replayed:
-    """Tell the library system all that waits, and of what is stuck those rows that the clerk names."""
-    chosen = [entry for entry in counter.queue.open() if entry.state is not State.STUCK or entry.row.seq in again]
-    waiting = [entry for entry in chosen if not entry.way.endswith(".koc")]  # that goes out as a file
+    """Tell the library system all that waits, and of what is stuck those rows that the clerk names.
+
+    What came after an export that was cut off waits until that is finished: the file's acts happened before.
+    """
+    waiting = [entry for entry in counter.queue.open() if entry.state is not State.STUCK or entry.row.seq in again]
     ends: dict[End, int] = {"done": 0, "stuck": 0, "refused": 0}
     away = ""
     for number, entry in enumerate(waiting):
         progress(number, len(waiting))
+        if entry.way.endswith(".koc"):
+            away = EXPORT_UNFINISHED
+            break
         try:
             ends[_one(counter, entry)] += 1
         except IlsAway as wrong:
@@ -120,12 +128,14 @@ def settle(counter: Counter, seq: int) -> bool:
 def export(counter: Counter, folder: Path, version: str) -> Path | None:
     """Write what waits as a .koc file for Koha and close it; None when nothing waits. Raises OSError.
 
+    What follows an act at the same item whose answer was lost waits for a replay: a file would hide what became of it.
     Each act is marked with the file's name first: after a power cut the same file is written anew, with the same acts.
     """
     moment = counter.clock.read()
     begun = [entry for entry in counter.queue.open(State.SENT) if entry.way.endswith(".koc")]
     if not begun:
-        fresh = counter.queue.open(State.QUEUED)
+        unclear = {counter.loan(entry).item for entry in counter.queue.open(State.SENT)} - {""}
+        fresh = [entry for entry in counter.queue.open(State.QUEUED) if counter.loan(entry).item not in unclear]
         if not fresh:
             return None
         identity = counter.journal.identity

@@ -32,7 +32,8 @@ class Branch(World):
 
     def __init__(self, seed: int, faults: Faults | None = None) -> None:
         super().__init__(seed, faults)
-        self.profile = profile(self.chance.choice(SYSTEMS))
+        self.system = self.chance.choice(SYSTEMS)
+        self.profile = profile(self.system)
         readers = {card: Borrower("王小明") for card in READERS}
         readers[READERS[3]].flags = "Y" + " " * 13
         self.ils = LibrarySystem(readers, ITEMS, self.profile.no_block == "all")
@@ -101,7 +102,7 @@ class Branch(World):
         if desk.do(act):
             self.handed(act)
             return True
-        if what == "return" or act.operation in desk.waiting:
+        if item and (what == "return" or act.operation in desk.waiting):
             self.where[item] = AT_THE_DESK if what == "lend" else self.where.get(item, "")
         return False
 
@@ -147,6 +148,17 @@ class Branch(World):
     def _away(self, _desk: LoanDesk) -> None:
         self.ils.is_away = not self.ils.is_away
         self.say("library", "away" if self.ils.is_away else "back")
+        for desk in self.desks:
+            desk.upload()
+
+    def _koc(self, desk: LoanDesk) -> None:
+        """Koha alone reads such files."""
+        if self.system.startswith("koha"):
+            desk.export()
+            desk.upload()
+
+    def _backend(self, _desk: LoanDesk) -> None:
+        self.trouble_backend(may_restore=True)
 
     def _restored(self, _desk: LoanDesk) -> None:
         self.say("library", "restored from its backup")
@@ -196,6 +208,9 @@ class Branch(World):
                 desk.trouble = 0.0
                 desk.idle()
                 check(desk.journal is not None, "ready", f"{desk.name} does not start on a good disk")
+                while desk.is_exporting:
+                    desk.export()
+                desk.upload()
                 for _ in range(REPLAYS_MAX):
                     self.time.pass_ms(60_000)
                     desk.replay()
@@ -211,5 +226,6 @@ class Branch(World):
 _WHAT_HAPPENS = {
     "lend": 30, "give_back": 18, "renew": 6, "fee": 4, "replay": 14, "line": 8, "away": 8, "restored": 1, "blocked": 2,
     "sync": 6, "idle": 3, "power_cut": 2, "network": 3, "disk": 3, "clock": 2, "migrate": 1,
+    "koc": 3, "backend": 2,
 }  # fmt: skip
 """The things that happen to a day, by weight."""

@@ -64,6 +64,17 @@ class LibrarySystem:
             self.executed.append(Executed(act, item))
         return told
 
+    def upload(self, acts: list[str], lines: list[list[str]]) -> None:
+        """Do what a .koc file says, line by line, each asked for by one of `acts`. Raises Violation as `take`."""
+        for act, (_when, what, *rest) in zip(acts, lines, strict=True):
+            item = "" if what == "payment" else rest[-1]
+            check(not self.shows(act, item), "nothing twice", f"act {act[-4:]} again by a file, {item or 'a fee'}")
+            if what == "payment":
+                self.shelf.borrowers[rest[0]].paid.append(("00", rest[1]))
+            else:
+                self.shelf.books[item].holder = rest[0] if what == "issue" else ""
+            self.executed.append(Executed(act, item))
+
     def has_done(self, act: str) -> bool:
         """Whether it executed `act`, whatever became of its memory."""
         return any(one.act == act for one in self.executed)

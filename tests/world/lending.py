@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from sync.errors import JournalError
-from sync.events import AnyEvent, LoanAsked, LoanClosed
+from sync.events import AnyEvent, LoanAsked, LoanClosed, LoanSent
 from sync.ils import Account, Ils
-from sync.lending import Entry, Loan, State
+from sync.lending import Entry, Loan, Queue, State
 from sync.record import Row, decode
 from sync.sip2 import ils
 from sync.sip2.ils import Desk
 from terminal.library.counter import Counter, Rules
 from terminal.library.exceptions import listed
-from terminal.library.replay import replay, settle
+from terminal.library.replay import export, replay, settle
 from terminal.library.results import Outcome, Result
 from terminal.ports import Moment
 from terminal.precedence import Precedence
@@ -70,6 +70,8 @@ class LoanDesk(Station):
         self.waiting: dict[str, Act] = {}  # acts whose outcome was unknown: their items lie at the desk
         self.walked: dict[str, Act] = {}  # what a reader was told yes to
         self.refused: set[str] = set()
+        self.files = branch.folder / f"{name}-koc"
+        self.is_exporting = False  # it ended in an export: its file is not the librarian's yet
 
     # --- a process
 
@@ -174,13 +176,38 @@ class LoanDesk(Station):
             if entry.why not in ("refused", "no_answer") and self.counter.queue.entry(entry.row.seq) is not None:
                 settle(self.counter, entry.row.seq)
 
+    def export(self) -> None:
+        """The way out after days offline: what waits goes into a file, once more where the program ended in it."""
+        self.is_exporting = True
+        self._sure(self._exported)
+
+    def _exported(self) -> None:
+        TellingCounter.at = self
+        written = export(self.counter, self.files, "world")
+        self.branch.say(self.name, f"exported: {written.name if written else 'nothing waits'}")
+        self.is_exporting = False
+
+    def upload(self) -> None:
+        """The librarian gives the library's system each file that lies there, and moves it away."""
+        if self.is_exporting or self.branch.ils.is_away:
+            return
+        rows = [decode(raw) for raw in self.told]
+        asked = {row.seq: row.event.operation for row in rows if isinstance(row.event, LoanAsked)}
+        for path in sorted(self.files.glob("*.koc"), key=lambda path: int(path.stem.split("-")[2])):
+            by_it = (row.event for row in rows if isinstance(row.event, LoanSent) and row.event.way == path.name)
+            sent = dict.fromkeys(event.held for event in by_it)
+            lines = [line.split("\t") for line in path.read_text().splitlines()[1:]]
+            self.branch.say("library", f"{path.name} of {self.name}: {len(lines)} acts")
+            self.branch.ils.upload([asked[seq] for seq in sent], lines)
+            path.unlink()
+
     # --- what must hold at once
 
     def telling(self, entry: Entry) -> None:
         """An act is about to go out: nothing older of this counter waits, but what is on the list."""
         self.asking = entry.asked.operation
         self.branch.granted[self.asking] = entry.asked.granted
-        waiting = [one.row.seq for one in self.counter.queue.open() if one.state in (State.QUEUED, State.SENT)]
+        waiting = [one.row.seq for one in Queue.open(self.counter.queue) if one.state in (State.QUEUED, State.SENT)]
         older = [seq for seq in waiting if seq < entry.row.seq]
         check(not older, "in order", f"{self.name}: row {entry.row.seq} overtakes {older}")
 
@@ -231,6 +258,7 @@ class LoanDesk(Station):
         for name, act in self.walked.items():
             end = ends.get(name, "")
             kept = end in ("done", "settled") or (not end and name in exceptions)
+            kept |= end == "exported" and self.branch.ils.has_done(name)
             seen = f"{self.name}: {act.what} {act.item} of {act.card[-4:]} is {end or 'nowhere'}"
             check(kept, "a loan is kept", seen)
         for name in self.refused & ends.keys():

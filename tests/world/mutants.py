@@ -271,6 +271,8 @@ WRONG_CLOCKS = Faults(often={"clock": 20, "lists": 20})
 LONG = Faults(retained_rows=20, end=0.3, often={"cancel": 30, "restored": 4})
 
 AWAY = Faults(often={"away": 30, "lend": 60, "replay": 20})
+EXPORTS = Faults(end=0.5, often={"away": 20, "koc": 60, "lend": 60})
+LATE_CLOCKS = Faults(end=0.0, often={"away": 20, "clock": 60, "lend": 60})
 LOADS = Faults(card=0.6, often={"load": 60})
 BAD_LINES = Faults(often={"line": 30, "replay": 60})
 
@@ -328,6 +330,10 @@ _KEPT = (
     Kept(wrong_loans.blocked_readers_lent_offline, AWAY, "library"),
     Kept(wrong_loans.refused_loans_leave_the_list, AWAY, "library"),
     Kept(wrong_loans.newer_loan_overtakes, AWAY, "library"),
+    Kept(wrong_loans.exported_and_not_closed, EXPORTS, "library"),
+    Kept(wrong_loans.newer_replayed_beside_an_export, EXPORTS, "library"),
+    Kept(wrong_loans.exported_before_it_is_written, EXPORTS, "library"),
+    Kept(wrong_loans.replayed_by_the_clock, LATE_CLOCKS, "library"),
     Kept(wrong_loans.loans_without_limit, AWAY, "library", 2),
 )
 

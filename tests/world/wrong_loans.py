@@ -1,10 +1,14 @@
 """Known wrong programs of the library's counter, each planted by a patch of the real one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import terminal.library.replay
+from config.durable import replace_durably
 from sync.events import AnyEvent, LoanAsked, LoanClosed, LoanSent
 from sync.lending import Entry, Loan, Queue, State
 from sync.record import Row
@@ -118,3 +122,55 @@ def newer_loan_overtakes() -> Any:
 def loans_without_limit() -> Any:
     """How many were lent offline is not counted."""
     return patch.object(Queue, "lent", lambda _self, _reader: 0)
+
+
+def exported_and_not_closed() -> Any:
+    """What went into a .koc file stays open: the next export writes it anew."""
+    original = Counter.keep
+
+    def keep(self: Counter, event: AnyEvent, moment: Moment) -> Row:
+        if isinstance(event, LoanClosed) and event.outcome == "exported":
+            event = LoanSent(event.held, next(e.way for e in self.queue.open() if e.row.seq == event.held))
+        return original(self, event, moment)
+
+    return patch.object(Counter, "keep", keep)
+
+
+def newer_replayed_beside_an_export() -> Any:
+    """A replay sends what came after an export that was cut off: this was a fault of the real program."""
+    original = terminal.library.replay.replay
+
+    def replay(counter: Counter, again: Any = (), *rest: Any) -> Any:
+        whole = counter.queue.open
+        without = lambda *states: [one for one in whole(*states) if not one.way.endswith(".koc")]  # noqa: E731
+        with patch.object(counter.queue, "open", without):
+            return original(counter, again, *rest)
+
+    return patch("tests.world.lending.replay", replay)
+
+
+@contextmanager
+def exported_before_it_is_written() -> Iterator[None]:
+    """The acts of a .koc file are closed before the file is there."""
+    original, write = terminal.library.replay.export, replace_durably
+
+    def export(counter: Counter, folder: Path, version: str) -> Path | None:
+        late: list[tuple[Path, bytes]] = []
+        with patch("terminal.library.replay.replace_durably", lambda path, raw: late.append((path, raw))):
+            written = original(counter, folder, version)
+        for path, raw in late:
+            write(path, raw)
+        return written
+
+    with patch("tests.world.lending.export", export):
+        yield
+
+
+def replayed_by_the_clock() -> Any:
+    """What waits goes out by its time, not by its number: a clock that went back turns it round."""
+    original = Queue.open
+
+    def by_time(self: Queue, *states: State) -> list[Entry]:
+        return sorted(original(self, *states), key=lambda entry: entry.at)
+
+    return patch.object(Queue, "open", by_time)
