@@ -274,7 +274,7 @@ AWAY = Faults(often={"away": 30, "lend": 60, "replay": 20})
 EXPORTS = Faults(end=0.5, often={"away": 20, "koc": 60, "lend": 60})
 LATE_CLOCKS = Faults(end=0.0, often={"away": 20, "clock": 60, "lend": 60})
 LOADS = Faults(card=0.6, often={"load": 60})
-BAD_LINES = Faults(often={"line": 30, "replay": 60})
+BAD_LINES = Faults(often={"line": 30, "replay": 60, "koc": 0, "backend": 0})
 
 _KEPT = (
     Kept(less_than_full_sync, ALL),
