@@ -1,7 +1,7 @@
 """The books of tills: what chips, journals, backend and bank must say of each other at the end."""
 
 from collections import Counter as Counted
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -36,24 +36,34 @@ class AnyTill(Protocol):
         ...
 
 
-def count_the_money(books: Books, cards: Sequence[Card], tills: Sequence[AnyTill]) -> None:
-    """Chips, journals, backend and bank agree to the fen, once everything is settled. Raises AssertionError."""
+def count_the_money(
+    books: Books, cards: Sequence[Card], tills: Sequence[AnyTill], expected: Collection[str] = ()
+) -> None:
+    """Chips, journals, backend and bank agree to the fen, once everything is settled. Raises AssertionError.
+
+    `expected`: alarms that the world's own faults explain. "load_without_grant" is one of a backend that was restored:
+    the load that it names is left to a person, its money is on the card or not, set aside at the bank or not.
+    """
     with books.backend.transaction() as database:
         loads = list(database.query("select * from topup"))
         charges = list(database.query("select * from charge"))
         refunds = list(database.query("select * from refund"))
         alarms = list(database.query("select what, detail from alarm"))
-    assert not alarms, alarms
-    assert {load["state"] for load in loads} <= {"captured", "released", "refused"}, loads
+    assert not [alarm for alarm in alarms if alarm["what"] not in expected], alarms
+    named = {alarm["detail"].removeprefix("operation ") for alarm in alarms if alarm["what"] == "load_without_grant"}
+    doubtful = [load for load in loads if load["operation"] in named and load["state"] == "held"]
+    assert {load["state"] for load in loads if load not in doubtful} <= {"captured", "released", "refused"}, loads
     assert not [charge for charge in charges if charge["state"] == "open" or charge["ground"] in UNSETTLED]
     for one in cards:
         number = one.spec.number20
         taken = sum(charge["paid_fen"] for charge in charges if charge["card"] == number)
         mine = [load for load in loads if load["card"] == number and load["state"] == "captured"]
         loaded = sum(load["amount_fen"] for load in mine)
-        assert balance(one) == one.spec.balance_fen - taken + loaded
+        open_loads = [load for load in doubtful if load["card"] == number]
+        assert balance(one) - (one.spec.balance_fen - taken + loaded) in _sums(open_loads)
         from_account = sum(load["amount_fen"] for load in mine if load["source"] == "account")
-        assert books.bank.accounts[number] == ACCOUNT_FEN - from_account
+        held_back = [load for load in open_loads if load["source"] == "account"]
+        assert ACCOUNT_FEN - from_account - books.bank.accounts[number] in _sums(held_back)
     paid_by = {load["operation"]: load for load in loads if load["source"] == "refund"}
     for refund in refunds:
         load = paid_by.get(refund["paid_by"])
@@ -72,6 +82,14 @@ def count_the_money(books: Books, cards: Sequence[Card], tills: Sequence[AnyTill
     assert set(came.values()) <= {1}, "a top-up is loaded once"
     for each in tills:
         deals_are_kept(each, charges)
+
+
+def _sums(loads: Sequence[dict[str, Any]]) -> set[int]:
+    """What any of these loads come to."""
+    sums = {0}
+    for load in loads:
+        sums |= {one + load["amount_fen"] for one in sums}
+    return sums
 
 
 def deals_are_kept(till: AnyTill, charges: list[dict[str, Any]]) -> None:

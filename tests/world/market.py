@@ -1,6 +1,7 @@
 """The market: tills that sell and load, customers, a bank; a card torn in a load is settled when it is back."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sync.backend.sql import open_sql
 from sync.errors import JournalError
 from sync.events import AnyEvent
 from sync.events.load import Source
-from sync.record import decode
+from sync.record import Row, decode
 from terminal.chips import Chips
 from terminal.desk import Desk
 from terminal.ports import ContactlessReader
@@ -33,12 +34,16 @@ from tests.bus import MORNING, PACKS, card, configuration
 from tests.till_books import ACCOUNT_FEN, Books, count_the_money
 from tests.world.books import check_rows, send_all
 from tests.world.field import NO_FAULT, Fault, Slot, Wire
+from tests.world.machine import START
 from tests.world.station import Station
 from tests.world.validator import PROFILES
 from tests.world.violation import check
 from tests.world.world import Faults, World
 
 STEPS_A_DAY = 60
+HOURS_OLDER_MS = 3 * 3_600_000
+"""By so much a counter's time must go back before anybody is told (docs/operator.md)."""
+
 CUSTOMERS, TILLS = 4, 2
 TEARS = (0x54, 0x54, 0x52, 0x52, 0)
 """DEBIT, CREDIT FOR LOAD, or any command."""
@@ -123,10 +128,12 @@ class TillStation(Station):
 
 
 class Market(World):
-    """Tills, customers, the bank. Its clocks are right: the books tell loads elsewhere, and the alarms, by time."""
+    """Tills, customers, the bank. `expected`: the alarms that wrong clocks and a restored backend raise with right."""
 
     def __init__(self, seed: int, faults: Faults | None = None) -> None:
-        super().__init__(seed, replace(faults or Faults(), no_battery=0.0))
+        faults = faults or Faults()
+        super().__init__(seed, faults if faults.often.get("clock") else replace(faults, no_battery=0.0))
+        self.expected: set[str] = set()
         self.cards: list[Card] = [card(serial) for serial in range(1, CUSTOMERS + 1)]
         self.bank = SimulatedBank(open_sql(":memory:"), {one.spec.number20: ACCOUNT_FEN for one in self.cards})
         self.backend.lend(Lender(tills.KEYS, self.bank, Rules()))
@@ -217,6 +224,15 @@ class Market(World):
     def _backend(self, _till: TillStation) -> None:
         self.trouble_backend(may_restore=False)
 
+    def _restored(self, _till: TillStation) -> None:
+        """From yesterday's backup; the bank is another's and forgets nothing."""
+        self.say("backend", "restored from its backup")
+        self.backend.restore()
+        self.expected.add("load_without_grant")
+
+    def _clock(self, till: TillStation) -> None:
+        self.trouble_clock(till)
+
     # --- the end
 
     def ended_well(self) -> int:
@@ -243,8 +259,11 @@ class Market(World):
                 till.do(lambda till=till: till.till.z())
                 send_all(till)
                 check_rows(till)
+            rows = [decode(raw) for till in self.tills for raw in till.told]
+            if any(abs(row.mono_ms + _booted_ms(row) - _wall_ms(row)) > HOURS_OLDER_MS for row in rows):
+                self.expected |= {"counter_went_back", "backlog"}  # what is unsent is as old as the clock says
             try:
-                count_the_money(Books(self.backend.backend, self.bank), self.cards, self.tills)
+                count_the_money(Books(self.backend.backend, self.bank), self.cards, self.tills, self.expected)
             except AssertionError as wrong:
                 check(False, "balanced to the fen", str(wrong)[:300])
 
@@ -269,12 +288,21 @@ class Market(World):
             self.time.pass_ms(7_000)
 
 
+def _booted_ms(row: Row) -> int:
+    return int(row.boot.split()[1])
+
+
+def _wall_ms(row: Row) -> float:
+    """What its terminal took for the world's time."""
+    return (datetime.fromisoformat(row.at) - START) / timedelta(milliseconds=1)
+
+
 def _no_reader() -> ContactlessReader:
     raise AssertionError("cards are put down by the customer")
 
 
 _WHAT_HAPPENS = {
     "sell": 20, "load": 30, "put": 10, "give_up": 4, "bank": 4, "sync": 10, "idle": 3, "power_cut": 3, "network": 5,
-    "disk": 3, "backend": 2,
+    "disk": 3, "backend": 2, "clock": 0, "restored": 0,
 }  # fmt: skip
-"""The things that happen to a day, by weight."""
+"""The things that happen to a day, by weight; the last two where a weather asks for them (docs/world.md, "Limits")."""

@@ -274,6 +274,8 @@ AWAY = Faults(often={"away": 30, "lend": 60, "replay": 20})
 EXPORTS = Faults(end=0.5, often={"away": 20, "koc": 60, "lend": 60})
 LATE_CLOCKS = Faults(end=0.0, often={"away": 20, "clock": 60, "lend": 60})
 LOADS = Faults(card=0.6, often={"load": 60})
+TILL_CLOCKS = Faults(often={"clock": 60, "sell": 60})
+LOST_GRANTS = Faults(often={"restored": 4, "clock": 0})
 BAD_LINES = Faults(often={"line": 30, "replay": 60, "koc": 0, "backend": 0})
 
 _KEPT = (
@@ -321,6 +323,8 @@ _KEPT = (
     Kept(wrong_tills.torn_load_is_void, LOADS, "market"),
     Kept(wrong_tills.torn_load_is_done, LOADS, "market"),
     Kept(wrong_tills.torn_load_forgotten, LOADS, "market"),
+    Kept(wrong_tills.sales_of_a_shift_by_their_time, TILL_CLOCKS, "market", 3),
+    Kept(wrong_tills.proven_load_of_a_lost_grant_is_forgotten, LOST_GRANTS, "market", 2, 1),
     Kept(wrong_loans.loan_replayed_without_asking, BAD_LINES, "library"),
     Kept(wrong_loans.refusal_forgets_that_it_was_sent_again, BAD_LINES, "library", 3),
     Kept(wrong_loans.loan_done_before_the_answer, BAD_LINES, "library"),

@@ -4,6 +4,9 @@ from typing import Any
 from unittest.mock import patch
 
 from apdu.purse.load import LoadHealing
+from sync.events import Done, ShiftOn
+from sync.record import Row
+from terminal.till.ledger import Ledger
 from terminal.till.visit import Visit
 
 
@@ -28,3 +31,22 @@ def torn_load_is_done() -> Any:
 def torn_load_forgotten() -> Any:
     """A torn load is left as it is when its card is back."""
     return patch.object(Visit, "_settle_loads", lambda _self, _purse: None)
+
+
+def sales_of_a_shift_by_their_time() -> Any:
+    """What was written before the shift's begin, by the clock, is no sale of it: a clock that went back hides them."""
+    original = Ledger.follow
+    begun: dict[int, str] = {}
+
+    def follow(self: Ledger, row: Row) -> None:
+        if isinstance(row.event, ShiftOn):
+            begun[id(self)] = row.at
+        if not isinstance(row.event, Done) or row.at >= begun.get(id(self), ""):
+            original(self, row)
+
+    return patch.object(Ledger, "follow", follow)
+
+
+def proven_load_of_a_lost_grant_is_forgotten() -> Any:
+    """A load whose grant the backend lost with its store stays open, though its TAC proves it."""
+    return patch("sync.backend.loads._is_first", lambda _database, load, _key, _now: load["state"] != "held")
