@@ -140,6 +140,8 @@ class Clerk:
             assert self.window.journal is not None
             archived = int(visit.paid[-8:]) <= self.window.journal._now.archived
             allowed = refused.reason == "exposed" or (refused.reason == "no_such_bill" and archived)
+            stands = visit.paid not in counter.ledger.cancelled  # nothing was given back; the clerk asks again
+            allowed |= refused.reason == "not_cancelled" and stands
             check(allowed, "cancelled once", f"visit {visit.number}: {refused.reason}")
         if counter.step in GIVES_UP:
             counter.give_up()

@@ -335,9 +335,9 @@ _KEPT = (
     Kept(wrong_loans.refused_loans_leave_the_list, AWAY, "library"),
     Kept(wrong_loans.newer_loan_overtakes, AWAY, "library"),
     Kept(wrong_loans.exported_and_not_closed, EXPORTS, "library"),
-    Kept(wrong_loans.newer_replayed_beside_an_export, EXPORTS, "library"),
+    Kept(wrong_loans.newer_replayed_beside_an_export, EXPORTS, "library", 1, 7),
     Kept(wrong_loans.exported_before_it_is_written, EXPORTS, "library"),
-    Kept(wrong_loans.replayed_by_the_clock, LATE_CLOCKS, "library"),
+    Kept(wrong_loans.replayed_by_the_clock, LATE_CLOCKS, "library", 1, 7),
     Kept(wrong_loans.loans_without_limit, AWAY, "library", 2),
 )
 
