@@ -66,6 +66,9 @@ TABLE: dict[tuple[State, Cue], State] = {
 """The issuer's MAC2 leaves in RESERVED only: no card has money that is not set aside. A book that was restored from a
 copy may have forgotten that it left: what HELD then learns from the card, the bank is told as ever."""
 
+WAITING = (State.HELD, State.RESERVING, State.UNKNOWN, State.RESERVED)
+"""The card may have it, or may still get it: nobody has said."""
+
 OPEN = (State.RESERVING, State.UNKNOWN, State.CAPTURING, State.RELEASING)
 """The bank is owed a word, or owes one."""
 

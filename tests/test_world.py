@@ -50,6 +50,12 @@ def test_days_at_which_the_library_once_broke_a_promise_go_well(seed: int, days:
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 
+@pytest.mark.parametrize("seed", [18])
+def test_days_at_which_the_market_once_broke_a_promise_go_well(seed: int) -> None:
+    verdict = play(seed, 2, place="market")
+    assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
+
+
 @pytest.mark.parametrize(("seed", "days"), [(14, 2), (33, 1), (500, 4), (508, 4), (510, 4)])
 def test_days_at_which_the_clinic_once_broke_a_promise_go_well(seed: int, days: int) -> None:
     verdict = play(seed, days, place="clinic")

@@ -9,8 +9,9 @@ from sync.backend.store import Database, Record
 from sync.events import Adjusted, Alarm, Done, Grey, Held, Locked, Void
 from sync.impossible import impossible
 from sync.issuer_files import BadFile, build_xf_line, xf_line
+from sync.loading import WAITING
 from sync.record import Row
-from sync.settlement import PAID, Ground, Load, State, settle
+from sync.settlement import PAID, Ground, Load, State, Verdict, settle
 from sync.settlement import Record as Debit
 
 
@@ -168,8 +169,7 @@ def settle_card(charges: Charges, card: str, now: str) -> None:
     for charge in [charge for charge in charges.of_card(card) if not is_settled(charge)]:
         record = _record(charge)
         if record.state is State.GREY:
-            verdict = settle(record, _neighbours(charges, record), _loads(database, card))
-            ground, paid_fen, missing_fen = verdict
+            ground, paid_fen, missing_fen = _verdict(charges, record)
         else:
             ground, paid_fen, missing_fen = None, record.amount_fen if record.state is State.DONE else 0, None
         name = ground.value if ground else ""
@@ -202,6 +202,19 @@ def _neighbours(charges: Charges, record: Debit) -> list[Debit]:
     return [_record(one) for one in charges.of_card(record.card) if one["counter"] in near]
 
 
-def _loads(database: Database, card: str) -> list[Load]:
-    found = database.table("load").rows_where("card = ?", (card,))
-    return [Load(card, load["amount_fen"], load["at"]) for load in found]
+def _verdict(charges: Charges, record: Debit) -> Verdict:
+    """What a grey record comes to; what a load that waits for its outcome would explain is pending, and no alarm."""
+    database, near = charges.database, _neighbours(charges, record)
+    known = _loads(database.table("load").rows_where("card = ?", (record.card,)), "at")
+    verdict = settle(record, near, known)
+    if verdict.ground is Ground.DIFFERENCE:
+        states = [state.value for state in WAITING]
+        where = f"card = ? and state in ({', '.join('?' * len(states))})"
+        waiting = _loads(database.table("topup").rows_where(where, [record.card, *states]), "made")
+        if waiting and settle(record, near, [*known, *waiting]).ground is not Ground.DIFFERENCE:
+            return Verdict(Ground.PENDING, 0, verdict.missing_fen)
+    return verdict
+
+
+def _loads(found: Iterable[Record], when: str) -> list[Load]:
+    return [Load(load["card"], load["amount_fen"], load[when]) for load in found]

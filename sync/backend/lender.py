@@ -32,7 +32,7 @@ class Lender:
         """Once, when the backend starts: what was being reserved when it ended is not known."""
         with transaction() as database:
             for load in loads.owed(database, (State.RESERVING,)):
-                loads.go(database, load, Cue.NO_ANSWER)
+                loads.go(database, load, Cue.NO_ANSWER, "")
         self.carry_out(transaction, "")
 
     def ask(self, transaction: Transaction, ask: Ask, now: str) -> Answer:
@@ -74,9 +74,9 @@ class Lender:
                 raise BankRefuses("no_bank")
             self.bank.reserve(load["operation"], load["card"], load["amount_fen"])
         except BankRefuses as no:
-            return self._go(transaction, load, Cue.DECLINED, str(no))
+            return self._go(transaction, load, Cue.DECLINED, now, str(no))
         except BankSilent:
-            return self._go(transaction, load, Cue.NO_ANSWER)
+            return self._go(transaction, load, Cue.NO_ANSWER, now)
         with transaction() as database:
             return loads.grant(database, self.keys, load, now)
 
@@ -88,26 +88,28 @@ class Lender:
             if state is State.CAPTURING:
                 if bank is not None:
                     bank.capture(operation)
-                self._go(transaction, load, Cue.TAKEN)
+                self._go(transaction, load, Cue.TAKEN, now)
             elif state is State.RELEASING:
                 if bank is not None:
                     bank.release(operation)
-                self._go(transaction, load, Cue.GIVEN_BACK)
+                self._go(transaction, load, Cue.GIVEN_BACK, now)
             elif bank is not None and bank.standing(operation) is Standing.RESERVED and now:
                 with transaction() as database:
                     loads.grant(database, self.keys, load, now)
             elif now:
-                self._go(transaction, load, Cue.NOTHING_THERE, "bank_silent")
+                self._go(transaction, load, Cue.NOTHING_THERE, now, "bank_silent")
         except BankSilent:
-            self._go(transaction, load, Cue.NO_ANSWER)
+            self._go(transaction, load, Cue.NO_ANSWER, now)
         except BankRefuses as no:  # bank and book tell different stories, as after a restored copy: it stays owed
             with transaction() as database:
                 key = load["terminal"], load["epoch"], load["seq"]
                 raise_alarm(database, key, "bank_refuses", now or load["made"], f"{state.value} {operation}: {no}")
 
-    def _go(self, transaction: Transaction, load: dict[str, Any], cue: Cue, why: str = "") -> dict[str, Any]:
+    def _go(
+        self, transaction: Transaction, load: dict[str, Any], cue: Cue, now: str, why: str = ""
+    ) -> dict[str, Any]:
         with transaction() as database:
-            return loads.go(database, load, cue, **({"why": why} if why else {}))
+            return loads.go(database, load, cue, now, **({"why": why} if why else {}))
 
 
 def lender_of(masters: Masters, bank: str | None) -> Lender | None:

@@ -52,8 +52,8 @@ def begin(database: Database, keys: LoadKeys, rules: Rules, ask: Ask, now: str) 
         return load
     why = _refusal(database, keys, rules, ask, now)
     if why:
-        return go(database, load, Cue.DECLINED, why=why)
-    load = go(database, load, Cue.ASKED)
+        return go(database, load, Cue.DECLINED, now, why=why)
+    load = go(database, load, Cue.ASKED, now)
     return load if ask.load.source == "account" else grant(database, keys, load, now)
 
 
@@ -62,7 +62,7 @@ def grant(database: Database, keys: LoadKeys, load: dict[str, Any], now: str) ->
     held = msgspec.json.decode(load["body"], type=LoadHeld)
     when = now[:19].translate(str.maketrans("", "", "-T:"))
     mac2 = crypto.mac(_session(keys, held), mac2_data(held, when)).hex().upper()
-    return go(database, load, Cue.SET_ASIDE, mac2=mac2, made=when)
+    return go(database, load, Cue.SET_ASIDE, now, mac2=mac2, made=when)
 
 
 def answer(load: dict[str, Any]) -> Answer:
@@ -96,7 +96,7 @@ def owed(database: Database, also: tuple[State, ...] = ()) -> list[dict[str, Any
     return list(database.table("topup").rows_where(f"state in ({marks})", states, order_by="operation"))
 
 
-def go(database: Database, load: dict[str, Any], cue: Cue, **changes: Any) -> dict[str, Any]:
+def go(database: Database, load: dict[str, Any], cue: Cue, now: str, **changes: Any) -> dict[str, Any]:
     """Bring a load to its next state, by what it is in the store now; one that the cue does not fit stays as it is."""
     load = find(database, load["operation"]) or load
     then = after(State(load["state"]), cue)
@@ -106,6 +106,8 @@ def go(database: Database, load: dict[str, Any], cue: Cue, **changes: Any) -> di
     database.table("topup").update((load["operation"],), changed)
     if then in (State.RELEASED, State.REFUSED):
         unclaim(database, load["operation"])
+    if then in (State.RELEASING, State.REFUSED):
+        settle_cards(database, [load["card"]], now)  # a grey debit may have waited for what becomes of this load
     return {**load, **changed}
 
 
@@ -134,7 +136,7 @@ def settle_by_card(database: Database, card: str, counter: int, key: Key, now: s
     for load in database.table("topup").rows_where("card = ?", (card,), order_by="made"):
         state = State(load["state"])
         if state in (State.RESERVING, State.UNKNOWN) or (state is State.RESERVED and counter == load["counter"]):
-            settled = go(database, load, Cue.NOT_LOADED, ground="card")
+            settled = go(database, load, Cue.NOT_LOADED, now, ground="card")
             assert settled["state"] == State.RELEASING.value
         elif state is State.RESERVED:
             _moved_on(database, load, counter, key, now)
@@ -146,7 +148,7 @@ def _moved_on(database: Database, load: dict[str, Any], counter: int, key: Key, 
         raise_alarm(database, key, "load_counter_went_back", now, f"operation {load['operation']}")
         return
     if _known(database, load) is not None:
-        go(database, load, Cue.NOT_LOADED, ground="other_load")
+        go(database, load, Cue.NOT_LOADED, now, ground="other_load")
     elif State(load["state"]) is State.HELD:  # granted by a book that was lost, or never: only a TAC would tell
         raise_alarm(database, key, "load_without_grant", now, f"operation {load['operation']}")
     else:
@@ -162,7 +164,7 @@ def _close(
         elif State(load["state"]) in (State.CAPTURING, State.CAPTURED):  # another visit's word stands against it
             raise_alarm(database, key, "load_in_doubt", now, f"operation {load['operation']}: {said.why}")
         else:
-            go(database, load, Cue.NOT_LOADED, ground="void", why=load["why"] or said.why)
+            go(database, load, Cue.NOT_LOADED, now, ground="void", why=load["why"] or said.why)
         return
     made = load["made"] or _moment_of(said)
     if said.tac and made and _verifies(database, keys, key, load, made, said.tac, now):
@@ -205,7 +207,7 @@ def _is_first(database: Database, load: dict[str, Any], key: Key, now: str) -> b
 
 def _has_it(database: Database, load: dict[str, Any], ground: str, now: str) -> None:
     """The money is on the card: into the book of loads, which debits of the card are settled with."""
-    if State(go(database, load, Cue.LOADED, ground=ground)["state"]) is not State.CAPTURING:
+    if State(go(database, load, Cue.LOADED, now, ground=ground)["state"]) is not State.CAPTURING:
         raise_alarm(database, (load["terminal"], load["epoch"], load["seq"]), "load_without_grant", now)
         return
     booked = {
