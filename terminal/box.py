@@ -22,7 +22,6 @@ from sync.chain import Identity
 from sync.errors import JournalError
 from sync.events import Alarm
 from sync.journal import Journal
-from sync.link import Link
 from sync.worker import Worker
 from tariffs.pack import Pack
 from tariffs.stops import Place
@@ -37,6 +36,7 @@ from terminal.loop import Device, Plugs, Tables
 from terminal.mode import Mode
 from terminal.packs import Turn, load_pack, shelf_of
 from terminal.ports import ContactlessReader, ContactSlot, Face, Signal, Status
+from terminal.sending import sender
 from terminal.signal import Signals
 from terminal.standing import CLOSED
 from terminal.tap import Outcome
@@ -309,18 +309,12 @@ def _worker(
     """The sync thread, not started; None where no backend is configured. `device`: built when it is started."""
     if not configuration.sync.backend:
         return None
-    link = Link(configuration.sync.backend, credential=credential)
-
-    def renew(link: Link) -> str:
-        return identity.renewed(credential, link)
-
-    return Worker(
+    return sender(
+        configuration.sync.backend,
         journal,
-        link,
-        lambda versions: None,
+        credential,
+        standing,
         alarm,
-        on_standing=standing.heard,
-        renew=renew,
         condition=lambda: of_device(device(), clock, software()),
         give_way=lambda: device().precedence.give_way(),
     )

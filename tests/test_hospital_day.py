@@ -7,7 +7,7 @@ from sync.entitlements import Listed, ListName, build_delta
 from sync.events import CounterOff
 from terminal.chipcard import NotServed
 from terminal.hospital.step import Step
-from tests.counters import LI, VAULT, ZHANG, City, claim, insured, policy, scope, short_pauses, town
+from tests.counters import LI, VAULT, ZHANG, City, Desk, claim, insured, policy, scope, short_pauses, town
 
 __all__ = ["short_pauses", "town"]
 
@@ -49,9 +49,8 @@ def test_a_bill_is_cancelled_once_and_a_mirror_never(town: City) -> None:
     assert desk.counter.step is Step.READY
 
 
-def test_a_partial_refund_cancels_all_and_settles_the_rest(town: City) -> None:
-    ref = town.insure(ZHANG, insured())
-    desk = town.desk()
+def cancelled_for_a_rest(desk: Desk) -> str:
+    """A bill of 1,000 yuan that the centre knows as cancelled, its patient back for 600 of them; its operation."""
     whole = desk.settle(60_000, 40_000).held
     desk.sync()
     desk.counter.cancel(whole.operation)
@@ -59,10 +58,17 @@ def test_a_partial_refund_cancels_all_and_settles_the_rest(town: City) -> None:
     desk.counter.done()
     desk.sync()
     desk.price(60_000)
+    return whole.operation
+
+
+def test_a_partial_refund_cancels_all_and_settles_the_rest(town: City) -> None:
+    ref = town.insure(ZHANG, insured())
+    desk = town.desk()
+    whole = cancelled_for_a_rest(desk)
     assert desk.counter.patient is not None
-    rest = desk.counter.price(claim(60_000), replaces=whole.operation)
+    rest = desk.counter.price(claim(60_000), replaces=whole)
     standing = desk.counter.confirm()
-    assert standing is not None and standing.held.replaces == whole.operation
+    assert standing is not None and standing.held.replaces == whole
     desk.sync()
     alone = settling.settle(insured(), claim(60_000), policy())
     assert rest.sums == alone.sums and scope(town.known(ref)) == sum(alone.effect.counted.values())
@@ -152,20 +158,14 @@ def test_a_bill_is_not_cancelled_again_while_it_is_unclear_whether_it_was(town: 
 def test_the_rest_of_a_bill_is_not_settled_again_while_it_is_unclear_whether_it_was(town: City) -> None:
     town.insure(ZHANG, insured())
     desk = town.desk()
-    whole = desk.settle(60_000, 40_000).held
-    desk.sync()
-    desk.counter.cancel(whole.operation)
-    assert desk.counter.confirm() is not None
-    desk.counter.done()
-    desk.sync()
-    desk.price(60_000)
-    desk.counter.price(claim(60_000), replaces=whole.operation)
+    whole = cancelled_for_a_rest(desk)
+    desk.counter.price(claim(60_000), replaces=whole)
     desk.cut.set()
     assert desk.counter.confirm() is None
     desk.restart().sign_in("0017")
     desk.price(60_000)
     with pytest.raises(NotServed) as refused:
-        desk.counter.price(claim(60_000), replaces=whole.operation)
+        desk.counter.price(claim(60_000), replaces=whole)
     assert refused.value.reason == "no_rest"
 
 

@@ -50,9 +50,9 @@ def test_days_at_which_the_library_once_broke_a_promise_go_well(seed: int, days:
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 
-@pytest.mark.parametrize("seed", [18])
-def test_days_at_which_the_market_once_broke_a_promise_go_well(seed: int) -> None:
-    verdict = play(seed, 2, place="market")
+@pytest.mark.parametrize(("seed", "often"), [(18, {}), (79, {"clock": 2}), (3, {"restored": 4})])
+def test_days_at_which_the_market_once_broke_a_promise_go_well(seed: int, often: dict[str, int]) -> None:
+    verdict = play(seed, 2, Faults(often=often), place="market")
     assert verdict.violation is None, "\n".join([*verdict.story, str(verdict.violation)])
 
 

@@ -79,14 +79,15 @@ def enter_rows(
 ) -> None:
     """Enter rows, those of each stream in order, into the books, and settle the cards that they tell of."""
     rows = list(rows)
+    for row in rows:  # first: debits are settled with the loads between them
+        if isinstance(row.event, LoadHeld | LoadDone | LoadVoid | LoadGrey):
+            loads.enter(database, keys, row, now)
     charges = Charges(database, rows)
     for card in {card for row in rows if (card := enter(charges, keys, row, now))}:
         settle_card(charges, card, now)
     charges.store()
     for row in rows:
-        if isinstance(row.event, LoadHeld | LoadDone | LoadVoid | LoadGrey):
-            loads.enter(database, keys, row, now)
-        elif isinstance(row.event, Refund):
+        if isinstance(row.event, Refund):
             refunds.enter(database, row, now)
     for row in rows:
         if isinstance(row.event, BillHeld | BillDone | BillVoid):

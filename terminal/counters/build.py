@@ -19,14 +19,13 @@ from terminal.counters.limits import PORT
 from terminal.counters.place import Openers, Place, Tray
 from terminal.counters.tilldesk import TillDesk
 from terminal.counters.visits import Visits
-from terminal.drivers.clock import SystemClock
 from terminal.drivers.scanner import Scanner
 from terminal.faces.web.face import WebFace
 from terminal.faces.web.page import House
 from terminal.hospital import build as hospital
 from terminal.hospital.centre import Centre
 from terminal.ports import Clock, Status
-from terminal.precedence import Precedence
+from terminal.sending import sender
 from terminal.till.build import Behind, over
 from terminal.till.issuer import Backend, Issuer
 from terminal.till.outside import Outside
@@ -107,7 +106,9 @@ def build(configuration: Configuration, openers: Openers, tray: Tray | None = No
         lines: tuple[Link, ...] = ()
         if backend:
             credential, standing = identity.credentials(configuration), identity.Standing(journal.path.parent)
-            worker = _worker(configuration, journal, clock, credential, standing, precedence)
+            condition = partial(of_journal, configuration, journal, clock, "counter", box.software())
+            alarm = box.alarms(journal, clock)
+            worker = sender(backend, journal, credential, standing, alarm, condition, precedence.give_way)
             lines = Link(backend, credential=credential), Link(backend, credential=credential)  # one for each thread
             issuer = Backend(lines[0], whose.terminal, whose.epoch)
             behind = Behind(issuer, worker.wake, standing.words, precedence)
@@ -139,30 +140,6 @@ def _identity(configuration: Configuration, tray: Tray | None) -> Identity:
     kept = identity.kept(data, TRAINING)
     assert kept is not None and not configuration.sync.backend, "a training has its own directory and no way out"
     return kept
-
-
-def _worker(
-    configuration: Configuration,
-    journal: Journal,
-    clock: SystemClock,
-    credential: identity.Credentials,
-    standing: identity.Standing,
-    precedence: Precedence,
-) -> Worker:
-    link = Link(configuration.sync.backend, credential=credential)
-    renew = partial(identity.renewed, credential)
-    condition = partial(of_journal, configuration, journal, clock, "counter", box.software())
-    alarm = box.alarms(journal, clock)
-    return Worker(
-        journal,
-        link,
-        lambda versions: None,
-        alarm,
-        on_standing=standing.heard,
-        renew=renew,
-        condition=condition,
-        give_way=precedence.give_way,
-    )
 
 
 def _place(

@@ -28,6 +28,7 @@ from terminal.hospital.lookup import Parts
 from terminal.packs import shelf_of, take_due
 from terminal.ports import Clock, ContactSlot
 from terminal.precedence import Precedence
+from terminal.sending import sender
 
 log = logging.getLogger(__name__)
 
@@ -74,15 +75,15 @@ def build(configuration: Configuration) -> Built:
     worker, centre, line, standing = None, None, None, identity.Standing(data)
     precedence = Precedence()
     if address := configuration.sync.backend:
-        worker = Worker(
+        told = partial(of_journal, configuration, journal, clock, "hospital", box.software())
+        worker = sender(
+            address,
             journal,
-            Link(address, credential=credential),
-            lambda versions: None,
+            credential,
+            standing,
             lambda what, why: log.error("%s: %s", what, why),
-            on_standing=standing.heard,
-            renew=lambda link: identity.renewed(credential, link),
-            condition=lambda: of_journal(configuration, journal, clock, "hospital", box.software()),
-            give_way=precedence.give_way,
+            told,
+            precedence.give_way,
         )
         line = Link(address, credential=credential)
         centre = Centre(line, vault, whose.terminal)

@@ -18,6 +18,7 @@ from terminal.condition import of_journal
 from terminal.desk import Desk
 from terminal.ports import Clock, ContactlessReader, ContactSlot
 from terminal.precedence import Precedence
+from terminal.sending import sender
 from terminal.till.counter import Till
 from terminal.till.issuer import Backend, Issuer
 from terminal.till.parts import Parts
@@ -90,19 +91,8 @@ def build(configuration: Configuration, shared: Journal | None = None, precedenc
     worker = issuer = line = None
     precedence = precedence or Precedence()
     if address := configuration.sync.backend:
-        link = Link(address, credential=credential)
-        renew = partial(identity.renewed, credential)
         told = partial(of_journal, configuration, journal, clock, "market", box.software())
-        worker = Worker(
-            journal,
-            link,
-            lambda versions: None,
-            alarm,
-            on_standing=standing.heard,
-            renew=renew,
-            condition=told,
-            give_way=precedence.give_way,
-        )
+        worker = sender(address, journal, credential, standing, alarm, told, precedence.give_way)
         line = Link(address, credential=credential)
         issuer = Backend(line, whose.terminal, whose.epoch)
     behind = Behind(issuer, worker.wake if worker else lambda: None, standing.words, precedence)
