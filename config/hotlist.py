@@ -9,16 +9,15 @@ docs/hotlist.md.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from config.limits import HOT_LIST_INDEX_BITS
 
 CITY_DIGITS = 4
 NUMBER_DIGITS = 20
 SERIAL_DIGITS = NUMBER_DIGITS - CITY_DIGITS
-ENTRY_BYTES = 8
 LEVEL_BITS = 8
 LEVEL_MASK = 0xFF
 ROUND_BITS = 6
@@ -44,21 +43,11 @@ class Range(NamedTuple):
     level: int
 
 
-class Room(Protocol):
-    """Bytes in memory or in a mapped file."""
-
-    def find(self, wanted: bytes, begin: int, end: int, /) -> int:
-        """The first place of `wanted` within [begin, end), -1 for none."""
-        ...
-
-    def __getitem__(self, place: int, /) -> int: ...
-
-
 class City(NamedTuple):
     """One city's cards: sorted entries (`serial << LEVEL_BITS | level`), and the index.
 
     `starts[b]` is the place of the first entry whose serial's bits above `shift`, counted from `base`, are not below b;
-    no serial is below `base`, and `last` is the last one. The entries, little-endian, lie in `room` from byte `begin`.
+    no serial is below `base`, and `last` is the last one.
     """
 
     base: int
@@ -66,8 +55,6 @@ class City(NamedTuple):
     shift: int
     starts: Sequence[int]
     entries: Sequence[int]
-    room: Room
-    begin: int
 
     @classmethod
     def of(cls, cards: Iterable[tuple[int, int]]) -> "City":
@@ -78,9 +65,7 @@ class City(NamedTuple):
     def indexed(cls, entries: Sequence[int]) -> "City":
         """From sorted entries, at least one."""
         base, last, shift, buckets = spread(entries[0] >> LEVEL_BITS, entries[-1] >> LEVEL_BITS, len(entries))
-        starts = array("I", index(entries, base, shift, buckets))
-        room = memoryview(entries).tobytes()  # type: ignore[arg-type]
-        return cls(base, last, shift, starts, memoryview(room).cast("Q"), room, 0)
+        return cls(base, last, shift, array("I", index(entries, base, shift, buckets)), entries)
 
 
 def entry(serial: int, level: int) -> int:
@@ -130,54 +115,10 @@ def _is_number(text: str) -> bool:
     return len(text) == NUMBER_DIGITS and text.isascii() and text.isdigit()
 
 
-def _asked(cities: Mapping[str, City], level_by_range: Callable[[str], int | None]) -> Callable[[str], int | None]:
-    """What answers for a card: a closure, since that costs least."""
-    places = {
-        name: (city.base, city.last, city.shift, city.starts, city.room.find, city.room, city.begin + 1)
-        for name, city in cities.items()
-    }
-    place_of = places.get
-
-    def level(number20: str) -> int | None:
-        place = place_of(number20[:CITY_DIGITS])
-        if place is not None:
-            base, last, shift, starts, find, room, above_level = place
-            try:
-                serial = int(number20[CITY_DIGITS:])
-            except ValueError:
-                return None
-            if base <= serial <= last:
-                bucket, wanted = (serial - base) >> shift, serial.to_bytes(ENTRY_BYTES - 1, "little")
-                end = starts[bucket + 1] * ENTRY_BYTES + above_level
-                found = find(wanted, starts[bucket] * ENTRY_BYTES + above_level, end)
-                while found >= 0:
-                    if (found - above_level) % ENTRY_BYTES == 0:  # and not across two entries
-                        return room[found - 1] if _is_number(number20) else None
-                    found = find(wanted, found + 1, end)
-        return level_by_range(number20)
-
-    return level
-
-
-def _asked_of_ranges(ranges: Sequence[Range]) -> Callable[[str], int | None]:
-    lows = [each.low for each in ranges]
-
-    def level(number20: str) -> int | None:
-        place = bisect_right(lows, number20) - 1
-        if place < 0 or not _is_number(number20):
-            return None
-        return ranges[place].level if number20 <= ranges[place].high else None
-
-    return level
-
-
 class HotList:
     """The cards that must not pay. Immutable; a new list is a new object."""
 
-    __slots__ = ("cities", "count", "date", "level", "ranges", "stamp", "version")
-
-    level: Callable[[str], int | None]
-    """The level under which a card (20 digits) is listed, None when it is not. Its own entry before a range's."""
+    __slots__ = ("_lows", "cities", "count", "date", "ranges", "stamp", "version")
 
     def __init__(self, day: date, entries: Iterable[tuple[str, int]], ranges: Iterable[Range] = ()) -> None:
         """`entries`: card number (20 digits) and level 0..99, each card once, in any order; `ranges` do not overlap."""
@@ -199,8 +140,29 @@ class HotList:
         self.version = str(stamp)
         self.cities = cities
         self.ranges = tuple(sorted(ranges))
-        self.level = _asked(cities, _asked_of_ranges(self.ranges))
+        self._lows = [each.low for each in self.ranges]
         self.count = sum(len(city.entries) for city in cities.values())
+
+    def level(self, number20: str) -> int | None:
+        """The level under which the card (20 digits) is listed, None when it is not. Its own entry before a range's."""
+        city = self.cities.get(number20[:CITY_DIGITS])
+        if city is not None:
+            base, last, shift, starts, entries = city
+            try:
+                serial = int(number20[CITY_DIGITS:])
+            except ValueError:
+                return None
+            if base <= serial <= last:
+                bucket = (serial - base) >> shift
+                found = entries[bisect_left(entries, serial << LEVEL_BITS, starts[bucket], starts[bucket + 1])]
+                if found >> LEVEL_BITS == serial and _is_number(number20):  # only a hit pays for the strict look
+                    return found & LEVEL_MASK
+        return self._in_a_range(number20) if self._lows and _is_number(number20) else None
+
+    def _in_a_range(self, number20: str) -> int | None:
+        place = bisect_right(self._lows, number20) - 1
+        found = self.ranges[place] if place >= 0 else None
+        return found.level if found is not None and number20 <= found.high else None
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
         """Every card that has an entry of its own and its level, in the order of the numbers."""

@@ -15,18 +15,7 @@ from typing import Any
 
 from config.blacklist import HotListFaults
 from config.faults import Fault
-from config.hotlist import (
-    CITY_DIGITS,
-    ENTRY_BYTES,
-    LEVEL_BITS,
-    NUMBER_DIGITS,
-    City,
-    HotList,
-    Range,
-    Version,
-    buckets_of,
-    spread,
-)
+from config.hotlist import CITY_DIGITS, LEVEL_BITS, NUMBER_DIGITS, City, HotList, Range, Version, buckets_of, spread
 from config.limits import HOT_LIST_CITIES_MAX, HOT_LIST_RANGES_MAX
 
 assert sys.byteorder == "little", "the arrays are mapped as they are"
@@ -158,9 +147,6 @@ def open_map(view: memoryview) -> HotList:
 
 
 def _opened(view: memoryview) -> HotList:
-    room: Any = view.obj
-    if len(room) != len(view):
-        raise ValueError("a part of something")  # places are counted from its begin
     magic, day, revision, cities, ranges = HEADER.unpack_from(view)
     if magic != MAGIC or cities > HOT_LIST_CITIES_MAX or ranges > HOT_LIST_RANGES_MAX:
         raise ValueError("header")
@@ -178,7 +164,7 @@ def _opened(view: memoryview) -> HotList:
         begin, end = entries[0] >> LEVEL_BITS, entries[-1] >> LEVEL_BITS
         if (starts[0], starts[-1]) != (0, count) or (base, last, shift, buckets) != spread(begin, end, count):
             raise ValueError("index")
-        found[f"{name:04d}"] = City(base, last, shift, starts, entries, room, place - count * ENTRY_BYTES)
+        found[f"{name:04d}"] = City(base, last, shift, starts, entries)
     if place + DIGEST_BYTES != len(view) or list(found) != sorted(found) or len(found) != cities:
         raise ValueError("length")
     stamp = Version(date(day // 10_000, day // 100 % 100, day % 100), revision)
@@ -187,7 +173,7 @@ def _opened(view: memoryview) -> HotList:
 
 def _parts(count: int, buckets: int) -> tuple[int, int]:
     """Bytes of the index, filled up to 8, and of the entries."""
-    return (4 * (buckets + 1) + 7) & ~7, ENTRY_BYTES * count
+    return (4 * (buckets + 1) + 7) & ~7, 8 * count
 
 
 def _views(view: memoryview, place: int, count: int, buckets: int) -> tuple[memoryview, memoryview, int]:
